@@ -1,0 +1,279 @@
+"""The engine's cycle: what the watches saw goes in, snapshots and orders come out.
+
+One thread per watch puts changes into the inbox; one thread, this one, decides. Order matters and is always the same:
+the snapshot is in the store before an order stands in the outbox, and the order before the doorbell rings. It must
+never order anything from a view it does not have: no list, no word.
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from haproxy_edge.backoff import Backoff
+from haproxy_edge.coalesce import Coalescer
+from haproxy_edge.model import Snapshot, next_generation
+from haproxy_edge.options import Options
+from haproxy_edge.outbox import Outbox
+from haproxy_edge.reflector import Applied, Change, Condition, Deleted, Freshness, Listed, ListWatch, Target
+from haproxy_edge.reflector import forever, targets_for
+from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge
+from haproxy_edge.store import Store, StoreError
+
+log = logging.getLogger(__name__)
+
+# seconds: how long a failed write of store or outbox waits for its next try, and an idle cycle for news
+_RETRY = 1.0
+_IDLE = 60.0
+
+
+class Bus(Protocol):
+    """Where doorbells and warnings go; False when it did not take one."""
+
+    def ring(self, lane: str) -> bool: ...
+    def warn(self, data: dict[str, Any]) -> bool: ...
+
+
+@dataclass(frozen=True)
+class Clocks:
+    """``wall``: seconds since 1970, for generations. ``steady``: monotonic seconds, for every wait."""
+
+    wall: Callable[[], float]
+    steady: Callable[[], float]
+
+
+class View:
+    """The objects the watches have delivered, by service. A service is known once its watch has listed."""
+
+    def __init__(self) -> None:
+        self._objects: dict[Target, dict[str, dict[str, Any]]] = {}
+
+    def accept(self, target: Target, change: Change) -> set[str]:
+        """Take one change in; the services it may concern."""
+        if isinstance(change, Listed):
+            self._objects[target] = {_name(item): item for item in change.objects}
+            return set(target.services)
+        if isinstance(change, Applied):
+            self._objects[target][_name(change.item)] = change.item
+        elif isinstance(change, Deleted):
+            self._objects[target].pop(_name(change.item), None)
+        else:
+            return set()
+        key = _service_of(target, change.item)
+        return {key} & set(target.services)
+
+    def slices(self, service: str) -> list[dict[str, Any]] | None:
+        """All slices of a service; None while no list has succeeded."""
+        target = next((target for target in self._objects if service in target.services), None)
+        if target is None:
+            return None
+        items = [item for item in self._objects[target].values() if _service_of(target, item) == service]
+        if target.kind == "EndpointsList":
+            return [shaped for item in items for shaped in endpoints_as_slices(item)]
+        return items
+
+
+class Daemon:
+    """One cluster's engine. `run_cycle` is called for ever; everything it needs is injected."""
+
+    def __init__(self, options: Options, store: Store, outbox: Outbox, bus: Bus, clocks: Clocks):
+        self._options = options
+        self._store = store
+        self._outbox = outbox
+        self._bus = bus
+        self._clocks = clocks
+        self._view = View()
+        self._changed: set[str] = set()
+        self._coalescer = Coalescer(options.min_interval)
+        self._emptied_at: dict[str, float] = {}
+        self._warned: dict[str, tuple[str, ...]] = {}
+        self._unordered: set[str] = set(options.services)
+        self._resync_at = clocks.steady() + options.resync if options.resync else float("inf")
+        self._retry_at = float("-inf")
+        self._unrung = False
+        self.inbox: queue.SimpleQueue[tuple[Target, Change]] = queue.SimpleQueue()
+        self.freshness: dict[Target, Freshness] = {}
+
+    def run_cycle(self) -> None:
+        """Wait for news or for something to fall due, then act on all of it."""
+        for target, change in self._received(self._until_due()):
+            if isinstance(change, Condition):
+                self._report(target, change)
+            self._changed |= self._view.accept(target, change)
+        self._act()
+
+    def _act(self) -> None:
+        now = self._clocks.steady()
+        if now < self._retry_at:
+            return
+        try:
+            self._evaluate_changed(now)
+            self._order_due(now)
+        except StoreError as error:
+            # frozen: what is not stored is not ordered; all of it stays due
+            log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
+            self._retry_at = now + _RETRY
+
+    def _received(self, timeout: float) -> Iterator[tuple[Target, Change]]:
+        try:
+            yield self.inbox.get(timeout=timeout)
+            while True:
+                yield self.inbox.get_nowait()
+        except queue.Empty:
+            return
+
+    def _until_due(self) -> float:
+        now = self._clocks.steady()
+        grace = self._options.empty_grace
+        moments = [self._resync_at, *(since + grace for since in self._emptied_at.values())]
+        pending = self._coalescer.due_in(now)
+        if pending is not None:
+            moments.append(now + pending)
+        if self._changed or self._unrung:
+            moments.append(self._retry_at)
+        return min(_IDLE, max(0.0, max(self._retry_at, min(moments)) - now))
+
+    def _report(self, target: Target, condition: Condition) -> None:
+        if condition.name == "ok":
+            log.info("%s", condition.message)
+            return
+        log.warning("%s", condition.message)
+        for service in target.services:
+            self._warn(service, condition.name, condition.message)
+
+    def _warn(self, service: str, condition: str, message: str) -> None:
+        self._bus.warn(
+            {"cluster": self._options.cluster, "service": service, "condition": condition, "message": message}
+        )
+
+    def _evaluate_changed(self, now: float) -> None:
+        due = {service for service, since in self._emptied_at.items() if now >= since + self._options.empty_grace}
+        for service in sorted(self._changed | due):
+            if self._evaluate(service, now):
+                self._coalescer.add(service)
+            self._changed.discard(service)
+
+    def _evaluate(self, service: str, now: float) -> bool:
+        """Store the service's present content; whether edges have to hear of it."""
+        slices = self._view.slices(service)
+        if slices is None:
+            return False
+        merged = merge(slices)
+        self._say_warnings(service, merged.warnings)
+        previous = self._store.snapshot(self._options.cluster, service)
+        generation = next_generation(previous.generation if previous else 0, self._clocks.wall())
+        snapshot = Snapshot(self._options.cluster, service, merged.ports, generation)
+        if self._held(service, previous, snapshot, now):
+            return False
+        first = service in self._unordered
+        if previous is None or previous.digest != snapshot.digest:
+            self._store.save(snapshot)
+            log.info("%s: %s ready, %s draining", service, snapshot.count("ready"), snapshot.count("draining"))
+            return True
+        return first
+
+    def _held(self, service: str, previous: Snapshot | None, snapshot: Snapshot, now: float) -> bool:
+        already_empty = previous is not None and previous.is_empty
+        if not snapshot.is_empty or already_empty:
+            if self._emptied_at.pop(service, None) is not None:
+                log.info("%s: endpoints are back", service)
+            return False
+        since = self._emptied_at.setdefault(service, now)
+        if now >= since + self._options.empty_grace:
+            del self._emptied_at[service]
+            self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
+            return False
+        if since == now:
+            message = f"{service}: no endpoint; edges keep its servers for {self._options.empty_grace:g} s"
+            log.warning("%s", message)
+            self._warn(service, "empty", message)
+        return True
+
+    def _say_warnings(self, service: str, warnings: tuple[str, ...]) -> None:
+        new = [warning for warning in warnings if warning not in self._warned.get(service, ())]
+        self._warned[service] = warnings
+        for warning in new:
+            log.warning("%s: %s", service, warning)
+            self._warn(service, "slice", f"{service}: {warning}")
+
+    def _order_due(self, now: float) -> None:
+        # taken only when the order is stored: a failing outbox must not lose what is due
+        services = self._coalescer.take(now)
+        if now >= self._resync_at:
+            services = list(self._options.services)
+            self._resync_at = now + self._options.resync
+        if services:
+            try:
+                self._put_order(services)
+            except StoreError:
+                for service in services:
+                    self._coalescer.add(service)
+                raise
+            self._unordered.difference_update(services)
+            self._unrung = True
+        if self._unrung:
+            self._unrung = not self._bus.ring("state")
+            self._retry_at = now + _RETRY if self._unrung else self._retry_at
+
+    def _put_order(self, services: list[str]) -> None:
+        self._outbox.put(
+            "state",
+            tgt=self._options.target,
+            tgt_type=self._options.target_type,
+            services=services,
+            cluster=self._options.cluster,
+            now=self._clocks.wall(),
+        )
+
+
+def start_watches(
+    daemon: Daemon,
+    options: Options,
+    connect: Callable[[], ListWatch],
+    *,
+    slices: bool,
+    clock: Callable[[], float],
+    sleep: Callable[[float], None],
+) -> list[threading.Thread]:
+    """One daemon thread per watch, each filling the inbox for as long as the process lives."""
+    threads = []
+    for target in targets_for(options.services, slices=slices):
+        freshness = daemon.freshness[target] = Freshness(clock)
+        changes = forever(
+            connect,
+            target,
+            timeout=options.watch_timeout,
+            backoff=Backoff(options.backoff_min, options.backoff_max),
+            freshness=freshness,
+            sleep=sleep,
+        )
+        thread = threading.Thread(target=_pump, args=(daemon, target, changes), name=target.path, daemon=True)
+        thread.start()
+        threads.append(thread)
+    return threads
+
+
+def _pump(daemon: Daemon, target: Target, changes: Iterator[Change]) -> None:
+    try:
+        for change in changes:
+            daemon.inbox.put((target, change))
+    except BaseException:
+        # a mistake of ours: without this line the watch would end in silence
+        log.critical("the watch of %s ended by a defect; the engine must be restarted", target.path, exc_info=True)
+        raise
+
+
+def _name(item: dict[str, Any]) -> str:
+    return str((item.get("metadata") or {}).get("name") or "")
+
+
+def _service_of(target: Target, item: dict[str, Any]) -> str:
+    metadata = item.get("metadata") or {}
+    if target.kind == "EndpointsList":
+        return target.services[0]
+    namespace = target.services[0].split("/")[0]
+    return f"{namespace}/{(metadata.get('labels') or {}).get(SERVICE_LABEL) or ''}"

@@ -1,0 +1,34 @@
+"""Which services one host's frontends name, read from its raw pillar on the master.
+
+Pure, and lenient on purpose: the edge checks its pillar and reports every problem; here a malformed part must only not
+stop the rest from being served. It must agree with ``haproxy_edge_minion.spec`` on the short forms, which a test checks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from haproxy_edge.model import DEFAULT_CLUSTER
+from haproxy_edge.options import SERVICE
+
+SHORT_FORM_SERVICE = "kube-system/traefik"
+SHORT_FORMS = ("bind", "bind_insecure")
+
+
+def services_of(pillar: Any) -> list[tuple[str, str]]:
+    """(cluster, namespace/name) of every frontend, once each, sorted."""
+    haproxy = pillar.get("haproxy") if isinstance(pillar, Mapping) else None
+    return sorted(set(_named(haproxy))) if isinstance(haproxy, Mapping) else []
+
+
+def _named(haproxy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    if any(haproxy.get(form) for form in SHORT_FORMS):
+        yield DEFAULT_CLUSTER, SHORT_FORM_SERVICE
+    frontends = haproxy.get("frontends")
+    for frontend in frontends.values() if isinstance(frontends, Mapping) else ():
+        if isinstance(frontend, Mapping):
+            cluster = frontend.get("cluster", DEFAULT_CLUSTER)
+            service = frontend.get("service", SHORT_FORM_SERVICE)
+            if isinstance(cluster, str) and isinstance(service, str) and SERVICE.fullmatch(service):
+                yield cluster, service

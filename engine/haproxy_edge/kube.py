@@ -1,0 +1,182 @@
+"""The connection to a Kubernetes API: who we are, one list, one watch. The only module that imports ``kubernetes``.
+
+The client library does configuration, authentication and TLS; JSON is parsed here, because its deserialiser takes six
+times as long. ``kubernetes`` is imported inside functions: it weighs 36 MB, and Salt imports engines in the master's
+main process. It must never retry: that is the reflector's work.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
+
+_IN_CLUSTER_TOKEN = Path("/var/run/secrets/kubernetes.io/serviceaccount/token")
+_BODY_IN_MESSAGES = 300
+
+
+class ApiError(Exception):
+    """A call that gave no usable answer.
+
+    ``condition`` is a short stable word for logs and counters, ``retry_after`` seconds the server asked for.
+    """
+
+    def __init__(self, condition: str, message: str, *, retry_after: float = 0.0):
+        super().__init__(message)
+        self.condition = condition
+        self.retry_after = retry_after
+
+
+class Gone(ApiError):
+    """410: the resourceVersion is older than what the server still has."""
+
+
+@dataclass(frozen=True)
+class Timeouts:
+    """Seconds: to connect, of silence while reading, and the server's own for a watch."""
+
+    connect: float
+    read: float
+    watch: float
+
+
+class Api:
+    """List and watch raw JSON objects. One instance may be used by several threads."""
+
+    def __init__(self, client: Any, timeouts: Timeouts):
+        self._client = client
+        self._timeouts = timeouts
+
+    @property
+    def host(self) -> str:
+        """The URL of the API server."""
+        return str(self._client.configuration.host)
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        """One JSON object. Raises `ApiError`."""
+        response = self._request(path, query or {}, read=self._timeouts.read)
+        try:
+            body = response.read()
+        except Exception as error:
+            raise _connection_error(self.host, error) from error
+        finally:
+            response.release_conn()
+        return _object(body, path)
+
+    def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+        """Events ``{"type", "object"}`` until the server ends the watch. Raises `ApiError`."""
+        response = self._request(path, {**query, "watch": "true"}, read=self._timeouts.read)
+        try:
+            yield from _events(response, path)
+        except ApiError:
+            raise
+        except Exception as error:
+            raise _connection_error(self.host, error) from error
+        finally:
+            # not release_conn: an unfinished watch must not go back to the pool
+            response.close()
+
+    def _request(self, path: str, query: Mapping[str, Any], *, read: float) -> Any:
+        import urllib3
+
+        headers: dict[str, str] = {"Accept": "application/json"}
+        try:
+            # re-reads a rotated in-cluster token and refreshes an exec or OIDC credential
+            self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
+            response = self._client.rest_client.pool_manager.request(
+                "GET",
+                url,
+                headers=headers,
+                preload_content=False,
+                retries=False,
+                timeout=urllib3.Timeout(connect=self._timeouts.connect, read=read),
+            )
+        except Exception as error:
+            raise _connection_error(self.host, error) from error
+        if response.status != 200:
+            raise _status_error(response, path)
+        return response
+
+
+def connect(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) -> Api:
+    """Authenticate: the given kubeconfig, else the pod's service account, else the default kubeconfig.
+
+    Raises `ApiError` with the file's name when there is nothing usable.
+    """
+    from kubernetes import client, config
+
+    configuration = client.Configuration()
+    try:
+        if kubeconfig or context or not _IN_CLUSTER_TOKEN.exists():
+            config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
+        else:
+            config.load_incluster_config(client_configuration=configuration)
+    except Exception as error:
+        where = kubeconfig or "the default kubeconfig (KUBECONFIG or ~/.kube/config)"
+        raise ApiError("kubeconfig", f"kubeconfig: {where}: {error}") from error
+    configuration.retries = False
+    return Api(client.ApiClient(configuration), timeouts)
+
+
+def serves_endpointslices(api: Api) -> bool:
+    """Whether ``discovery.k8s.io/v1`` is there. An error is not a no: it raises `ApiError`."""
+    groups = api.get("/apis").get("groups")
+    if not isinstance(groups, list):
+        raise ApiError("wrong-kind", f"{api.host}/apis: no list of groups")
+    versions = [version.get("groupVersion") for group in groups for version in group.get("versions") or []]
+    return "discovery.k8s.io/v1" in versions
+
+
+def _events(response: Any, path: str) -> Iterator[dict[str, Any]]:
+    buffered = b""
+    for chunk in response.stream(amt=None, decode_content=True):
+        *lines, buffered = (buffered + chunk).split(b"\n")
+        for line in lines:
+            if line.strip():
+                yield _object(line, path)
+    if buffered.strip():
+        raise ApiError("truncated", f"{path}: the watch ended in the middle of an event")
+
+
+def _object(body: bytes, path: str) -> dict[str, Any]:
+    try:
+        parsed = json.loads(body)
+    except ValueError as error:
+        raise ApiError("truncated", f"{path}: not JSON ({error}); {len(body)} bytes") from error
+    if not isinstance(parsed, dict):
+        raise ApiError("wrong-kind", f"{path}: {type(parsed).__name__} where an object was expected")
+    return parsed
+
+
+def _status_error(response: Any, path: str) -> ApiError:
+    try:
+        body = response.read()[:_BODY_IN_MESSAGES].decode(errors="replace")
+    except Exception as error:  # the status alone is enough
+        body = repr(error)
+    finally:
+        response.close()
+    kind = Gone if response.status == 410 else ApiError
+    return kind(
+        f"http-{response.status}",
+        f"{path}: HTTP {response.status}: {' '.join(body.split())}",
+        retry_after=_retry_after(response.headers.get("Retry-After")),
+    )
+
+
+def _retry_after(value: str | None) -> float:
+    return float(value) if value and value.isdigit() else 0.0
+
+
+def _connection_error(host: str, error: Exception) -> ApiError:
+    import urllib3.exceptions as reasons
+
+    condition = "unreachable"
+    if isinstance(error, (reasons.ReadTimeoutError, TimeoutError)):
+        condition = "timeout"
+    elif isinstance(error, reasons.ProtocolError):
+        condition = "dropped"
+    return ApiError(condition, f"{host}: {type(error).__name__}: {error}")

@@ -1,0 +1,61 @@
+"""Orders for the reactor: what to run on which edges, each taken once.
+
+A doorbell event carries no data, because any minion can ring it; what is due stands here, where only the master
+writes. An order lost in a crash is not found again: the next resync or missing acknowledgement issues a new one.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from haproxy_edge.store import ROOT, Cache
+
+BANK = f"{ROOT}/outbox"
+# an order nobody took in this time was meant for a world that is gone; seconds
+MAX_AGE = 3600.0
+
+Lane = Literal["state"]
+
+
+@dataclass(frozen=True)
+class Order:
+    """One publish for the reactor; ``issued`` is seconds since 1970."""
+
+    id: str
+    lane: Lane
+    tgt: str
+    tgt_type: str
+    services: tuple[str, ...]
+    cluster: str
+    issued: float
+
+
+class Outbox:
+    """Orders not yet taken."""
+
+    def __init__(self, cache: Cache):
+        self._cache = cache
+
+    def put(self, lane: Lane, *, tgt: str, tgt_type: str, services: Iterable[str], cluster: str, now: float) -> Order:
+        """Store an order; its id sorts by time."""
+        order_id = f"{int(now * 1000):015d}-{uuid.uuid4().hex[:12]}"
+        order = Order(order_id, lane, tgt, tgt_type, tuple(services), cluster, now)
+        self._cache.store(BANK, order_id, {**asdict(order), "services": list(order.services)})
+        return order
+
+    def take(self, lane: str, *, now: float) -> list[dict[str, Any]]:
+        """Every due order of that lane, oldest first; of two takers only one gets an order."""
+        taken = [self._own(key) for key in sorted(self._cache.list(BANK)) if self._of_lane(key, lane)]
+        # a clock set back makes an order look as if it came from the future: it still counts
+        return [order for order in taken if order and now - order["issued"] < MAX_AGE]
+
+    def _of_lane(self, key: str, lane: str) -> bool:
+        row = self._cache.fetch(BANK, key)
+        return isinstance(row, dict) and row.get("lane") == lane
+
+    def _own(self, key: str) -> dict[str, Any] | None:
+        row = self._cache.fetch(BANK, key)
+        return row if isinstance(row, dict) and self._cache.flush(BANK, key) else None

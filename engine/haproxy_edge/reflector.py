@@ -1,0 +1,217 @@
+"""List, watch and relist for ever: a faithful copy of what the API holds, and the age of that knowledge.
+
+Three generators, each doing one thing: `watch_once` follows one HTTP call, `list_then_watch` goes on from a list, and
+`forever` begins anew after any failure. An error is never an empty list: until a list succeeds nothing is said at all.
+
+Source: "Efficient detection of changes", kubernetes.io/docs/reference/using-api/api-concepts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeAlias
+
+from haproxy_edge.backoff import Backoff
+from haproxy_edge.kube import ApiError, Gone
+from haproxy_edge.slices import SERVICE_LABEL
+
+_PAGE = 500
+
+
+class ListWatch(Protocol):
+    """What the reflector needs of an API."""
+
+    def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]: ...
+    def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]: ...
+
+
+@dataclass(frozen=True)
+class Target:
+    """What one watch follows; ``services`` are the keys it answers for."""
+
+    path: str
+    kind: str
+    services: tuple[str, ...]
+    selector: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class Listed:
+    """Everything there is now; replaces what was known."""
+
+    objects: tuple[dict[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class Applied:
+    """An object added or changed."""
+
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Deleted:
+    """An object gone."""
+
+    item: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Condition:
+    """The view is good (``name`` is "ok") or why it is not. Said once per change, not per retry."""
+
+    name: str
+    message: str
+
+
+Change: TypeAlias = Listed | Applied | Deleted | Condition
+
+
+@dataclass
+class Freshness:
+    """When the API last answered this watch, on the injected monotonic clock; None before the first time."""
+
+    clock: Callable[[], float]
+    last_contact: float | None = None
+    relists: dict[str, int] = field(default_factory=dict)
+
+    def touch(self) -> None:
+        """The API has just been heard."""
+        self.last_contact = self.clock()
+
+    def age(self) -> float:
+        """Seconds since the last contact; infinite before the first."""
+        return float("inf") if self.last_contact is None else self.clock() - self.last_contact
+
+    def relisted(self, reason: str) -> None:
+        """Count one relist by its reason."""
+        self.relists[reason] = self.relists.get(reason, 0) + 1
+
+
+def targets_for(services: tuple[str, ...], *, slices: bool) -> list[Target]:
+    """One watch per namespace with a label selector for EndpointSlices; for Endpoints, which carry no service label,
+    one per service by field selector."""
+    if not slices:
+        return [_endpoints_target(service) for service in services]
+    by_namespace: dict[str, list[str]] = {}
+    for service in services:
+        by_namespace.setdefault(service.split("/")[0], []).append(service)
+    return [_slices_target(namespace, tuple(keys)) for namespace, keys in by_namespace.items()]
+
+
+def _slices_target(namespace: str, services: tuple[str, ...]) -> Target:
+    names = ",".join(key.split("/")[1] for key in services)
+    path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
+    return Target(path, "EndpointSliceList", services, (("labelSelector", f"{SERVICE_LABEL} in ({names})"),))
+
+
+def _endpoints_target(service: str) -> Target:
+    namespace, name = service.split("/")
+    selector = (("fieldSelector", f"metadata.name={name}"),)
+    return Target(f"/api/v1/namespaces/{namespace}/endpoints", "EndpointsList", (service,), selector)
+
+
+def watch_once(
+    api: ListWatch, target: Target, version: str, timeout: float, freshness: Freshness
+) -> Iterator[tuple[str, Change | None]]:
+    """One watch: (resourceVersion to go on from, change or None for a bookmark). Raises `ApiError`."""
+    query = {
+        **dict(target.selector),
+        "resourceVersion": version,
+        "allowWatchBookmarks": "true",
+        "timeoutSeconds": max(1, int(timeout)),
+    }
+    for event in api.watch(target.path, query):
+        freshness.touch()
+        kind, item = event.get("type"), event.get("object")
+        if kind == "ERROR" or not isinstance(item, dict):
+            raise _error_event(target, item)
+        version = str((item.get("metadata") or {}).get("resourceVersion") or version)
+        yield version, _change(target, kind, item)
+
+
+def list_all(api: ListWatch, target: Target, freshness: Freshness) -> tuple[str, Listed]:
+    """Every object, page by page, and the resourceVersion of the list. Raises `ApiError`."""
+    objects: list[dict[str, Any]] = []
+    query: dict[str, Any] = {**dict(target.selector), "limit": _PAGE}
+    while True:
+        page = api.get(target.path, query)
+        freshness.touch()
+        objects += _items(target, page)
+        metadata = page.get("metadata") or {}
+        if not metadata.get("continue"):
+            return str(metadata.get("resourceVersion") or ""), Listed(tuple(objects))
+        query["continue"] = metadata["continue"]
+
+
+def list_then_watch(api: ListWatch, target: Target, timeout: float, freshness: Freshness) -> Iterator[Change | None]:
+    """A list, then its changes, over as many watches as the server's timeout cuts it into. Raises `ApiError`."""
+    version, listed = list_all(api, target, freshness)
+    yield listed
+    while True:
+        for version, change in watch_once(api, target, version, timeout, freshness):
+            yield change
+        # the server ended the watch in good order: that is contact, too
+        freshness.touch()
+        yield None
+
+
+def forever(
+    connect: Callable[[], ListWatch],
+    target: Target,
+    *,
+    timeout: float,
+    backoff: Backoff,
+    freshness: Freshness,
+    sleep: Callable[[float], None],
+) -> Iterator[Change]:
+    """Changes without end. Any failure leads to a new list after a delay that resets on success."""
+    condition = ""
+    while True:
+        try:
+            for change in list_then_watch(connect(), target, timeout, freshness):
+                backoff.reset()
+                if condition != "ok":
+                    condition = "ok"
+                    yield Condition("ok", f"{target.path}: following {', '.join(target.services)}")
+                if change is not None:
+                    yield change
+        except ApiError as error:
+            freshness.relisted(error.condition)
+            # 410 is the API's ordinary way to ask for a new list: nothing is wrong with the view
+            if error.condition != condition and not isinstance(error, Gone):
+                condition = error.condition
+                yield Condition(condition, f"{error}; edges stay as they are")
+            sleep(backoff.next(error.retry_after))
+
+
+def _change(target: Target, kind: Any, item: dict[str, Any]) -> Change | None:
+    if kind == "BOOKMARK":
+        return None
+    if kind in ("ADDED", "MODIFIED"):
+        return Applied(_without_ballast(item))
+    if kind == "DELETED":
+        return Deleted(_without_ballast(item))
+    raise ApiError("wrong-kind", f"{target.path}: unknown watch event {kind!r}")
+
+
+def _error_event(target: Target, status: Any) -> ApiError:
+    status = status if isinstance(status, dict) else {}
+    code, message = status.get("code"), f"{target.path}: ERROR event: {status.get('message') or status!r}"
+    return Gone("http-410", message) if code == 410 else ApiError("error-event", message)
+
+
+def _items(target: Target, page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if page.get("kind") != target.kind:
+        raise ApiError("wrong-kind", f"{target.path}: {page.get('kind')!r} where {target.kind} was expected")
+    items = page.get("items")
+    if items is not None and not isinstance(items, list):
+        raise ApiError("wrong-kind", f"{target.path}: items is {type(items).__name__}")
+    return [_without_ballast(item) for item in items or [] if isinstance(item, dict)]
+
+
+def _without_ballast(item: dict[str, Any]) -> dict[str, Any]:
+    if isinstance(item.get("metadata"), dict):
+        item["metadata"].pop("managedFields", None)
+    return item

@@ -1,0 +1,102 @@
+"""The one place, beside the loader modules, that touches Salt: its cache, its event bus, its configuration.
+
+Everything above is plain Python behind small protocols. Nothing here may decide anything.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+from typing import Any
+
+import salt.cache
+import salt.config
+import salt.utils.event
+from salt.exceptions import SaltCacheError
+
+from haproxy_edge.store import ROOT, StoreError
+
+log = logging.getLogger(__name__)
+
+WARNING_TAG = f"{ROOT}/warning"
+
+
+class SaltCache:
+    """``salt.cache`` as the store's protocol; whatever driver the master's ``cache`` option names."""
+
+    def __init__(self, opts: dict[str, Any]):
+        # every file and directory below is for the master's user alone
+        self._opts = opts
+        self._cache = salt.cache.Cache(opts)
+
+    def fetch(self, bank: str, key: str) -> Any:
+        return self._call("fetch", bank, key) or None
+
+    def store(self, bank: str, key: str, data: Any) -> None:
+        previous = os.umask(0o077)
+        try:
+            self._call("store", bank, key, data)
+        finally:
+            os.umask(previous)
+
+    def flush(self, bank: str, key: str) -> bool:
+        """True for the one caller that removed it."""
+        try:
+            return bool(self._cache.flush(bank, key))
+        except SaltCacheError:
+            # gone between look and removal: somebody else took it
+            return False
+
+    def list(self, bank: str) -> list[str]:
+        return list(self._call("list", bank))
+
+    def _call(self, method: str, *arguments: Any) -> Any:
+        try:
+            return getattr(self._cache, method)(*arguments)
+        except Exception as error:  # a damaged file raises what msgpack or the driver likes
+            raise StoreError(f"store: {method} {'/'.join(map(str, arguments[:2]))}: {error!r}") from error
+
+
+class Bus:
+    """Fires events on the master's bus. A sender that failed is rebuilt at the next event."""
+
+    def __init__(self, opts: dict[str, Any]):
+        self._opts = opts
+        self._sender: Any = None
+
+    def ring(self, lane: str) -> bool:
+        """The doorbell: no data, because nobody should believe any."""
+        return self._fire({}, f"{ROOT}/doorbell/{lane}")
+
+    def warn(self, data: dict[str, Any]) -> bool:
+        """A warning for people and their reactors."""
+        return self._fire(data, WARNING_TAG)
+
+    def _fire(self, data: dict[str, Any], tag: str) -> bool:
+        try:
+            if self._sender is None:
+                # the default, listen=True, subscribes too and leaks what it never reads
+                self._sender = salt.utils.event.get_master_event(self._opts, self._opts["sock_dir"], listen=False)
+            if self._sender.fire_event(data, tag):
+                return True
+            problem = "the event bus did not take it"
+        except Exception as error:
+            problem = repr(error)
+        log.warning("event %s was not fired: %s; a new sender is made", tag, problem)
+        self._sender = None
+        return False
+
+
+def engine_configuration(opts: dict[str, Any], engine: str, given: dict[str, Any]) -> dict[str, Any]:
+    """The options of ``engine`` as the master's configuration files have them now; ``given`` if they cannot tell.
+
+    With several instances of the engine, the one of the same cluster counts.
+    """
+    try:
+        fresh = salt.config.master_config(opts["conf_file"], exit_on_config_errors=False)
+        found = [dict(entry[engine] or {}) for entry in fresh.get("engines") or [] if engine in entry]
+    except Exception as error:
+        log.debug("the master's configuration could not be read again: %r", error)
+        return given
+    same = [options for options in found if options.get("cluster") == given.get("cluster")]
+    return (same or found or [given])[0]

@@ -1,0 +1,206 @@
+"""From EndpointSlices (or Endpoints) to the servers of a service, whatever shape the API sends them in.
+
+Pure. Null lists, null names and missing ports are normal input; a bad part is left out with a warning that names
+slice and field, and the rest is used. Nothing from the API may reach an edge that has not passed a check here.
+
+Sources: EndpointSlice v1 (``discovery.k8s.io/v1``) and Endpoints v1 in the Kubernetes API reference; the meaning of
+nil conditions is documented at ``EndpointConditions``.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from ipaddress import ip_address
+from typing import Any
+
+from haproxy_edge.model import Ports, Server, sorted_servers
+
+SERVICE_LABEL = "kubernetes.io/service-name"
+OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
+_PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
+
+Object = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class _Candidate:
+    server: Server
+    terminating: bool
+
+
+@dataclass(frozen=True)
+class Merged:
+    """What all slices of a service say together."""
+
+    ports: Ports
+    warnings: tuple[str, ...]
+
+
+def merge(slices: Iterable[Object]) -> Merged:
+    """All slices of one service as servers per port name.
+
+    Where nothing is ready but something still serves while it terminates, those serve: better a leaving pod than none.
+    """
+    warnings: list[str] = []
+    found: dict[str, dict[tuple[str, int], _Candidate]] = defaultdict(dict)
+    for item in sorted(slices, key=_name_of):
+        for port_name, candidate in _candidates(item, warnings):
+            _keep_better(found[port_name], candidate)
+    ports = {name: _settle(by_address.values()) for name, by_address in sorted(found.items())}
+    return Merged(ports, tuple(dict.fromkeys(warnings)))
+
+
+def endpoints_as_slices(endpoints: Object) -> list[dict[str, Any]]:
+    """An Endpoints object in the shape of slices, one per subset and kind of address."""
+    metadata = endpoints.get("metadata") or {}
+    name = metadata.get("name") or ""
+    shaped = []
+    for index, subset in enumerate(endpoints.get("subsets") or []):
+        shaped.append(
+            {
+                "metadata": {
+                    "name": f"{name}/subsets/{index}",
+                    "namespace": metadata.get("namespace"),
+                    "labels": {SERVICE_LABEL: name},
+                    "annotations": metadata.get("annotations"),
+                },
+                "endpoints": [*_addresses(subset, "addresses", True), *_addresses(subset, "notReadyAddresses", False)],
+                "ports": subset.get("ports"),
+            }
+        )
+    return shaped
+
+
+def _addresses(subset: Object, field: str, ready: bool) -> list[dict[str, Any]]:
+    return [
+        {
+            "addresses": [address.get("ip")],
+            "conditions": {"ready": ready},
+            "nodeName": address.get("nodeName"),
+            "targetRef": address.get("targetRef"),
+        }
+        for address in subset.get(field) or []
+        if isinstance(address, Mapping)
+    ]
+
+
+def _name_of(item: Object) -> str:
+    metadata = item.get("metadata")
+    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+
+
+def _candidates(item: Object, warnings: list[str]) -> Iterator[tuple[str, _Candidate]]:
+    name = _name_of(item)
+    if item.get("addressType") == "FQDN":
+        warnings.append(f"slice {name!r}: addressType: FQDN is refused: an edge takes addresses only")
+        return
+    if _over_capacity(item):
+        warnings.append(f"slice {name!r}: truncated at 1,000 addresses by Kubernetes: use EndpointSlices")
+    ports = list(_ports(item, name, warnings))
+    for index, endpoint in enumerate(_list(item, "endpoints", name, warnings)):
+        where = f"slice {name!r}: endpoints[{index}]"
+        for server in _servers(endpoint, where, warnings):
+            for port_name, number in ports:
+                yield port_name, replace(server, server=replace(server.server, port=number))
+
+
+def _over_capacity(item: Object) -> bool:
+    metadata = item.get("metadata")
+    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    return isinstance(annotations, Mapping) and annotations.get(OVER_CAPACITY) == "truncated"
+
+
+def _list(item: Object, field: str, name: str, warnings: list[str]) -> list[Any]:
+    value = item.get(field)
+    if value is None or isinstance(value, list):
+        return value or []
+    warnings.append(f"slice {name!r}: {field}: {type(value).__name__} is not a list")
+    return []
+
+
+def _ports(item: Object, name: str, warnings: list[str]) -> Iterator[tuple[str, int]]:
+    for index, port in enumerate(_list(item, "ports", name, warnings)):
+        where = f"slice {name!r}: ports[{index}]"
+        if not isinstance(port, Mapping):
+            warnings.append(f"{where}: {type(port).__name__} is not a port")
+            continue
+        port_name, number = port.get("name") or "", port.get("port")
+        if (port.get("protocol") or "TCP") != "TCP":
+            continue
+        if not isinstance(port_name, str) or (port_name and not _PORT_NAME.fullmatch(port_name)):
+            warnings.append(f"{where}.name: {port_name!r} is not a port name")
+        elif isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 65536:
+            # nil means "all ports" in the API; an edge needs one
+            warnings.append(f"{where}.port: {number!r} is not a port number")
+        else:
+            yield port_name, number
+
+
+def _servers(endpoint: Any, where: str, warnings: list[str]) -> Iterator[_Candidate]:
+    if not isinstance(endpoint, Mapping):
+        warnings.append(f"{where}: {type(endpoint).__name__} is not an endpoint")
+        return
+    conditions = endpoint.get("conditions")
+    conditions = conditions if isinstance(conditions, Mapping) else {}
+    ready = conditions.get("ready") is not False
+    serving = ready if conditions.get("serving") is None else conditions["serving"] is not False
+    target = endpoint.get("targetRef")
+    names = {
+        "pod": _plain(target.get("name") if isinstance(target, Mapping) else None, f"{where}.targetRef.name", warnings),
+        "node": _plain(endpoint.get("nodeName"), f"{where}.nodeName", warnings),
+        "zone": _plain(endpoint.get("zone"), f"{where}.zone", warnings),
+    }
+    for address in _canonical_addresses(endpoint.get("addresses"), where, warnings):
+        server = Server(address=address, port=0, state="ready" if ready else "draining", **names)
+        yield _Candidate(server, terminating=serving and not ready)
+
+
+def _canonical_addresses(addresses: Any, where: str, warnings: list[str]) -> Iterator[str]:
+    if addresses is not None and not isinstance(addresses, list):
+        warnings.append(f"{where}.addresses: {type(addresses).__name__} is not a list")
+        return
+    # all addresses of one endpoint are the same pod; the API asks consumers to use the first
+    for address in (addresses or [])[:1]:
+        try:
+            parsed = ip_address(address if isinstance(address, str) else "")
+        except ValueError:
+            warnings.append(f"{where}.addresses: {address!r} is not an IP address")
+            continue
+        if "%" in str(parsed) or parsed.is_unspecified or parsed.is_multicast:
+            warnings.append(f"{where}.addresses: {address!r} is not an address to connect to")
+        else:
+            yield str(parsed)
+
+
+def _plain(value: Any, where: str, warnings: list[str]) -> str:
+    if value is None or value == "":
+        return ""
+    if isinstance(value, str) and _PLAIN_NAME.fullmatch(value):
+        return value
+    warnings.append(f"{where}: {value!r} is not a name; left empty")
+    return ""
+
+
+def _keep_better(by_address: dict[tuple[str, int], _Candidate], candidate: _Candidate) -> None:
+    """One endpoint may stand in two slices for a while: ready wins, then serving, then the first seen."""
+    key = (candidate.server.address, candidate.server.port)
+    known = by_address.get(key)
+    if known is None or _rank(candidate) > _rank(known):
+        by_address[key] = candidate
+
+
+def _rank(candidate: _Candidate) -> tuple[bool, bool]:
+    return (candidate.server.state == "ready", candidate.terminating)
+
+
+def _settle(candidates: Iterable[_Candidate]) -> tuple[Server, ...]:
+    listed = list(candidates)
+    if any(candidate.server.state == "ready" for candidate in listed):
+        return sorted_servers(candidate.server for candidate in listed)
+    return sorted_servers(
+        replace(candidate.server, state="ready") if candidate.terminating else candidate.server for candidate in listed
+    )
