@@ -15,7 +15,9 @@ class Backoff:
     The jitter keeps many watches that failed together from coming back together.
     """
 
-    def __init__(self, first: float, ceiling: float, *, uniform: Callable[[float, float], float] = random.uniform):
+    def __init__(
+        self, first: float, ceiling: float, *, uniform: Callable[[float, float], float] = random.uniform
+    ) -> None:
         self._first = first
         self._ceiling = ceiling
         self._uniform = uniform

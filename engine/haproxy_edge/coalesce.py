@@ -10,7 +10,7 @@ from __future__ import annotations
 class Coalescer:
     """Collects changed services and says which are due. Times are seconds of one monotonic clock."""
 
-    def __init__(self, min_interval: float):
+    def __init__(self, min_interval: float) -> None:
         self._min_interval = min_interval
         self._pending: dict[str, None] = {}
         self._not_before = float("-inf")

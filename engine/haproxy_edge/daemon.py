@@ -19,8 +19,18 @@ from haproxy_edge.coalesce import Coalescer
 from haproxy_edge.model import Snapshot, next_generation
 from haproxy_edge.options import Options
 from haproxy_edge.outbox import Outbox
-from haproxy_edge.reflector import Applied, Change, Condition, Deleted, Freshness, Listed, ListWatch, Target
-from haproxy_edge.reflector import forever, targets_for
+from haproxy_edge.reflector import (
+    Applied,
+    Change,
+    Condition,
+    Deleted,
+    Freshness,
+    Listed,
+    ListWatch,
+    Target,
+    forever,
+    targets_for,
+)
 from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge
 from haproxy_edge.store import Store, StoreError
 
@@ -80,7 +90,7 @@ class View:
 class Daemon:
     """One cluster's engine. `run_cycle` is called for ever; everything it needs is injected."""
 
-    def __init__(self, options: Options, store: Store, outbox: Outbox, bus: Bus, clocks: Clocks):
+    def __init__(self, options: Options, store: Store, outbox: Outbox, bus: Bus, clocks: Clocks) -> None:
         self._options = options
         self._store = store
         self._outbox = outbox

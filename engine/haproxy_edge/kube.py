@@ -24,7 +24,7 @@ class ApiError(Exception):
     ``condition`` is a short stable word for logs and counters, ``retry_after`` seconds the server asked for.
     """
 
-    def __init__(self, condition: str, message: str, *, retry_after: float = 0.0):
+    def __init__(self, condition: str, message: str, *, retry_after: float = 0.0) -> None:
         super().__init__(message)
         self.condition = condition
         self.retry_after = retry_after
@@ -46,7 +46,7 @@ class Timeouts:
 class Api:
     """List and watch raw JSON objects. One instance may be used by several threads."""
 
-    def __init__(self, client: Any, timeouts: Timeouts):
+    def __init__(self, client: Any, timeouts: Timeouts) -> None:
         self._client = client
         self._timeouts = timeouts
 

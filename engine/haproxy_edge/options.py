@@ -54,7 +54,7 @@ class Options:
 class BadOptions(ValueError):
     """Every problem of a configuration, one line each."""
 
-    def __init__(self, problems: list[str]):
+    def __init__(self, problems: list[str]) -> None:
         super().__init__("; ".join(problems))
         self.problems = problems
 

@@ -36,7 +36,7 @@ class Order:
 class Outbox:
     """Orders not yet taken."""
 
-    def __init__(self, cache: Cache):
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
     def put(self, lane: Lane, *, tgt: str, tgt_type: str, services: Iterable[str], cluster: str, now: float) -> Order:

@@ -24,7 +24,7 @@ WARNING_TAG = f"{ROOT}/warning"
 class SaltCache:
     """``salt.cache`` as the store's protocol; whatever driver the master's ``cache`` option names."""
 
-    def __init__(self, opts: dict[str, Any]):
+    def __init__(self, opts: dict[str, Any]) -> None:
         # every file and directory below is for the master's user alone
         self._opts = opts
         self._cache = salt.cache.Cache(opts)
@@ -60,7 +60,7 @@ class SaltCache:
 class Bus:
     """Fires events on the master's bus. A sender that failed is rebuilt at the next event."""
 
-    def __init__(self, opts: dict[str, Any]):
+    def __init__(self, opts: dict[str, Any]) -> None:
         self._opts = opts
         self._sender: Any = None
 

@@ -30,7 +30,7 @@ class Cache(Protocol):
 class Store:
     """Snapshots by cluster and service, keys by minion id."""
 
-    def __init__(self, cache: Cache):
+    def __init__(self, cache: Cache) -> None:
         self._cache = cache
 
     def snapshot_text(self, cluster: str, service: str) -> str | None:

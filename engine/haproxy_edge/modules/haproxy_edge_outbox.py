@@ -18,10 +18,6 @@ from haproxy_edge.store import StoreError
 log = logging.getLogger(__name__)
 
 
-def __virtual__() -> bool:
-    """Only where the master's own opts are: an edge has no outbox."""
-    return __opts__.get("__role") == "master"  # type: ignore[name-defined]
-
 
 def take(lane: str) -> list[dict[str, Any]]:
     """

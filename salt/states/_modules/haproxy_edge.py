@@ -1,0 +1,186 @@
+"""An HAProxy edge: its configuration from pillar and Kubernetes snapshots, and what it serves.
+
+:depends: the state modules of salt-haproxy-edge, synced by ``state.apply haproxy`` itself
+"""
+
+from __future__ import annotations
+
+import difflib
+import shutil
+import time
+from pathlib import Path
+from typing import Any
+
+import salt.utils.templates
+from haproxy_edge_minion.edge import Edge, Prepared
+from haproxy_edge_minion.files import Paths, locked, read
+from haproxy_edge_minion.process import EdgeError, Process
+from haproxy_edge_minion.runtime import RuntimeApi
+from haproxy_edge_minion.spec import Spec, SpecError, resolve
+from salt.exceptions import CommandExecutionError
+
+TEMPLATE = "salt://haproxy/files/haproxy.cfg.jinja"
+SERVICE = "haproxy"
+
+
+class _SystemService:
+    """HAProxy's service through Salt's service module."""
+
+    def running(self) -> bool:
+        return bool(__salt__["service.status"](SERVICE))
+
+    def enabled(self) -> bool:
+        return bool(__salt__["service.enabled"](SERVICE))
+
+    def enable(self) -> None:
+        self._act("enable")
+
+    def start(self) -> None:
+        self._act("start")
+
+    def reload(self) -> None:
+        self._act("reload")
+
+    def journal(self, since: float) -> str:
+        command = ["journalctl", "-u", SERVICE, f"--since=@{int(since)}", "-o", "cat", "--no-pager"]
+        return str(__salt__["cmd.run_stdout"](command, python_shell=False, ignore_retcode=True))
+
+    def _act(self, action: str) -> None:
+        try:
+            done = __salt__[f"service.{action}"](SERVICE)
+        except CommandExecutionError as error:
+            raise EdgeError(f"service {SERVICE}: {action}: {error}") from error
+        if not done:
+            raise EdgeError(f"service {SERVICE}: {action} was refused; see: systemctl status {SERVICE}")
+
+
+def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
+    """
+    Write the configuration file from pillar and snapshots, checked by HAProxy first.
+
+    Gives ``changed`` (whether the file is, or with ``test`` would be, another), ``diff``, ``problems`` (one line each;
+    what they concern stays as it is) and ``discouraged`` (pillar keys that work but should not be used).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.configure test=True
+    """
+    edge = _edge()
+    if test:
+        return _configured(edge, template, test=True)
+    with locked(edge.paths.state):
+        return _configured(edge, template, test=False)
+
+
+def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
+    """
+    Have the configuration file served: enabled, started or reloaded, and proven by the new worker's own answer.
+
+    Gives ``action`` (``start``, ``reload``, ``enable`` or None), ``reason`` and ``problems``. With ``test``, what would
+    be done once the configuration is as `configure` would write it.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.serve
+    """
+    edge = _edge()
+    try:
+        if test:
+            step = edge.next_step(_prepare(edge, template).applied)
+        else:
+            with locked(edge.paths.state):
+                step = edge.serve(_spec())
+    except (EdgeError, OSError) as error:
+        return {"action": None, "reason": None, "problems": str(error).splitlines()}
+    return {"action": step and step.action, "reason": step and step.reason, "problems": []}
+
+
+def clean(test: bool = False) -> dict[str, Any]:
+    """
+    Take back what `configure` wrote: the configuration found at first apply returns, our own files go.
+
+    Gives ``removed`` and ``restored`` (paths).
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.clean test=True
+    """
+    paths = Paths()
+    ours = paths.applied.exists()
+    restored = [str(paths.config)] if paths.backup.exists() else []
+    removed = [str(path) for path in (paths.backup, paths.state) if path.exists()]
+    if ours and not restored:
+        removed.append(str(paths.config))
+    if not test:
+        _clean(paths, ours=ours)
+    return {"removed": removed, "restored": restored}
+
+
+def _clean(paths: Paths, *, ours: bool) -> None:
+    if paths.backup.exists():
+        paths.backup.replace(paths.config)
+        _restorecon(paths.config)
+    elif ours:
+        paths.config.unlink(missing_ok=True)
+    shutil.rmtree(paths.state, ignore_errors=True)
+
+
+def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
+    result: dict[str, Any] = {"changed": False, "diff": "", "problems": [], "discouraged": []}
+    try:
+        prepared = _prepare(edge, template)
+        result["problems"] = list(prepared.problems)
+        result["discouraged"] = list(prepared.spec.discouraged)
+        if edge.differs(prepared):
+            result["diff"] = _diff(read(edge.paths.config), prepared.text)
+            edge.check(prepared) if test else edge.write(prepared)
+            result["changed"] = True
+    except (EdgeError, OSError) as error:
+        # nothing was replaced, or only by the whole new file
+        return {**result, "changed": False, "diff": "", "problems": [*result["problems"], *str(error).splitlines()]}
+    return result
+
+
+def _prepare(edge: Edge, template: str) -> Prepared:
+    return edge.prepare(__pillar__.get("haproxy"), __pillar__.get("haproxy_edge"), lambda spec: _render(template, spec))
+
+
+def _render(template: str, spec: Spec) -> str:
+    path = __salt__["cp.cache_file"](template)
+    if not path:
+        raise EdgeError(f"{template}: not found in the master's file_roots")
+    rendered = salt.utils.templates.JINJA(
+        path, to_str=True, spec=spec, salt=__salt__, grains=__grains__, pillar=__pillar__, opts=__opts__, saltenv="base"
+    )
+    if not rendered["result"]:
+        raise EdgeError(f"{template}: {rendered['data']}")
+    return str(rendered["data"])
+
+
+def _spec() -> Spec | None:
+    try:
+        return resolve(__pillar__.get("haproxy"))
+    except SpecError:
+        return None
+
+
+def _edge() -> Edge:
+    paths = Paths()
+    process = Process(_SystemService(), RuntimeApi(paths.socket), clock=time.time, sleep=time.sleep)
+    return Edge(paths, process, restorecon=_restorecon)
+
+
+def _restorecon(path: Path) -> None:
+    if Path("/sys/fs/selinux/enforce").exists() and "file.restorecon" in __salt__:
+        __salt__["file.restorecon"](str(path))
+
+
+def _diff(before: str, after: str) -> str:
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "haproxy.cfg", "haproxy.cfg", lineterm="")
+    return "\n".join(lines)

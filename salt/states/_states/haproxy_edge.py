@@ -1,0 +1,67 @@
+"""States of an HAProxy edge. ``salt://haproxy`` puts them in order; the work is in execution module haproxy_edge.
+
+.. code-block:: yaml
+
+    /etc/haproxy/haproxy.cfg:
+      haproxy_edge.configured
+
+    haproxy:
+      haproxy_edge.serving
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+
+def configured(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinja") -> dict[str, Any]:
+    """The configuration file is what pillar and snapshots ask for, and HAProxy accepts it.
+
+    False when any frontend's wish could not be met; those that could are in place all the same.
+    """
+    done = __salt__["haproxy_edge.configure"](template=template, test=__opts__["test"])
+    comments = _problems(done["problems"]) + [
+        f"{key}: plain HTTP is discouraged: what it carries can be read and changed on the way"
+        for key in done["discouraged"]
+    ]
+    verb = "would change" if __opts__["test"] else "changed"
+    comments.append(f"{name} {verb}" if done["changed"] else f"{name} stays as it is")
+    changes = {"diff": done["diff"] or "the record of what was applied"} if done["changed"] else {}
+    return _ret(name, done["problems"], changes, comments)
+
+
+def serving(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinja") -> dict[str, Any]:
+    """HAProxy is enabled, runs, and its worker serves the configuration file."""
+    done = __salt__["haproxy_edge.serve"](test=__opts__["test"], template=template)
+    comments = _problems(done["problems"])
+    changes = {name: f"{done['action']}: {done['reason']}"} if done["action"] else {}
+    if changes:
+        verb = "would have to" if __opts__["test"] else "did"
+        comments.append(f"{name}: {verb} {done['action']}: {done['reason']}")
+    elif not comments:
+        comments.append(f"{name} serves the configuration")
+    return _ret(name, done["problems"], changes, comments)
+
+
+def cleaned(name: str) -> dict[str, Any]:
+    """Nothing of ours is left; the configuration found at first apply is back."""
+    done = __salt__["haproxy_edge.clean"](test=__opts__["test"])
+    changes = {key: paths for key, paths in done.items() if paths}
+    verb = "would be" if __opts__["test"] else "were"
+    comments = [f"{', '.join(paths)} {verb} {key}" for key, paths in changes.items()] or ["nothing of ours is here"]
+    return _ret(name, [], changes, comments)
+
+
+def _problems(problems: list[str]) -> list[str]:
+    return [f"{__grains__['id']}: {problem}" for problem in problems]
+
+
+def _ret(name: str, problems: list[str], changes: dict[str, Any], comments: list[str]) -> dict[str, Any]:
+    """Salt's return of a state: None means "would change"."""
+    if problems:
+        result: bool | None = False
+    elif changes and __opts__["test"]:
+        result = None
+    else:
+        result = True
+    return {"name": name, "result": result, "changes": changes, "comment": "\n".join(comments)}

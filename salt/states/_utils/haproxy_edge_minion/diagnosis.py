@@ -1,0 +1,53 @@
+"""HAProxy's own messages, translated to the pillar key a person can mend.
+
+Pure. It never hides a message it does not understand: that one is passed on as it stands.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from haproxy_edge_minion.spec import Frontend, Spec
+
+# "parsing [haproxy.cfg:17] : 'bind' : missing port" and "Binding [haproxy.cfg:17] for frontend a: cannot bind …"
+_AT_LINE = re.compile(r"\[[^\[\]]*:(?P<line>\d+)\](?: for (?:frontend|proxy) [^ :]+)? ?: ?(?P<message>.*)")
+_NOISE = re.compile(r"^\[(?:ALERT|WARNING|NOTICE)\]\s*(?:\d+/\d+\s*)?\(?\d*\)?\s*:\s*(?:config : )?")
+
+# lines that only say that there were lines above
+_SUMMARIES = ("Fatal errors found", "Error(s) found", "[haproxy.main()] Some protocols failed")
+
+
+def explain(output: str, text: str, spec: Spec) -> list[str]:
+    """One line per error in HAProxy's ``output`` about the configuration ``text``, with pillar key and value."""
+    alerts = [line for line in output.splitlines() if "ALERT" in line]
+    return list(dict.fromkeys(_explained(alerts or output.splitlines(), text.splitlines(), spec)))
+
+
+def _explained(messages: list[str], lines: list[str], spec: Spec) -> Iterator[str]:
+    for message in messages:
+        found = _AT_LINE.search(message)
+        plain = _NOISE.sub("", message).strip()
+        place = _place(lines, int(found["line"]), spec) if found else None
+        if found and place:
+            yield f"{place}: haproxy: {found['message']}"
+        elif plain and not plain.startswith(_SUMMARIES):
+            yield f"haproxy: {plain}"
+
+
+def _place(lines: list[str], number: int, spec: Spec) -> str | None:
+    """The pillar key and value that line ``number`` (from 1) came from; the line itself where there is no key."""
+    if not 0 < number <= len(lines):
+        return None
+    line = lines[number - 1].strip()
+    section = next((above.split() for above in reversed(lines[:number]) if above[:1].isalpha()), [])
+    frontend = _named(spec, section[1]) if len(section) > 1 and section[0] == "frontend" else None
+    if frontend and line.startswith("bind "):
+        value = line[len("bind ") :]
+        keys = [key for bind, key in zip(frontend.binds, frontend.keys, strict=False) if bind == value]
+        return f"{(keys or frontend.keys)[0]}: {value!r}"
+    return f"line {number}: {line!r}"
+
+
+def _named(spec: Spec, name: str) -> Frontend | None:
+    return next((frontend for frontend in spec.frontends if frontend.name == name), None)

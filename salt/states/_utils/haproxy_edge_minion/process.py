@@ -1,0 +1,84 @@
+"""The running HAProxy: start it, reload it, and see with own eyes that it serves what it should.
+
+``systemctl reload`` returns before the new worker answers, and returns well even when it never will. So nothing here
+is believed until a worker with another process id shows the expected skeleton and servers on the socket.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Protocol
+
+from haproxy_edge_minion.files import Applied
+from haproxy_edge_minion.planner import expected
+from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
+
+# seconds; a reload takes up to 0.3 s, and a worker that cannot bind tries for about one
+PROOF_TIMEOUT = 15.0
+_POLL = 0.01
+_JOURNAL_EVERY = 0.5
+_FAILED = ("Loading failure", "Failed to load worker", "Fatal errors found", "Failed with result")
+
+
+class EdgeError(Exception):
+    """Something a person has to mend, one problem per line; what ran before still runs."""
+
+
+class Service(Protocol):
+    """The host's haproxy service; `EdgeError` when an action is refused. ``journal`` is its log since a wall time."""
+
+    def running(self) -> bool: ...
+    def enabled(self) -> bool: ...
+    def enable(self) -> None: ...
+    def start(self) -> None: ...
+    def reload(self) -> None: ...
+    def journal(self, since: float) -> str: ...
+
+
+class Process:
+    """HAProxy under its service. ``clock`` is wall time in seconds."""
+
+    def __init__(
+        self, service: Service, api: RuntimeApi, *, clock: Callable[[], float], sleep: Callable[[float], None]
+    ) -> None:
+        self.service = service
+        self._api = api
+        self._clock = clock
+        self._sleep = sleep
+
+    def running(self) -> Running | None:
+        """What answers on the socket; None when nothing does."""
+        try:
+            return self._api.running()
+        except RuntimeApiError:
+            return None
+
+    def start(self, applied: Applied) -> str | None:
+        """None when it serves ``applied``, else HAProxy's log of the attempt."""
+        return self._attempt(self.service.start, applied, pid_before=None)
+
+    def reload(self, applied: Applied) -> str | None:
+        """None when a new worker serves ``applied``, else HAProxy's log of the attempt."""
+        before = self.running()
+        return self._attempt(self.service.reload, applied, pid_before=before.pid if before else None)
+
+    def _attempt(self, action: Callable[[], None], applied: Applied, *, pid_before: int | None) -> str | None:
+        since = self._clock()
+        try:
+            action()
+        except EdgeError as error:
+            return f"{self.service.journal(since)}\n{error}"
+        return None if self._proven(applied, pid_before, since) else self.service.journal(since)
+
+    def _proven(self, applied: Applied, pid_before: int | None, since: float) -> bool:
+        look_at_journal = since + _JOURNAL_EVERY
+        while (now := self._clock()) < since + PROOF_TIMEOUT:
+            running = self.running()
+            if running and running.pid != pid_before:
+                return running.skeleton == applied.skeleton and running.servers == expected(applied.servers)
+            if now >= look_at_journal:
+                if any(word in self.service.journal(since) for word in _FAILED):
+                    return False
+                look_at_journal = now + _JOURNAL_EVERY
+            self._sleep(_POLL)
+        return False

@@ -1,0 +1,157 @@
+"""Check a snapshot from the master as if the master could be wrong.
+
+Pure. A snapshot is taken whole or refused whole, with a message that names the field; nothing that passes here can
+inject a line into the configuration or a command into HAProxy's socket.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import itertools
+import json
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from ipaddress import ip_address
+from typing import Any
+
+SCHEMA = 1
+MAX_SERVERS = 20_000
+STATES = ("ready", "draining")
+_SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_PORT_NAME = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?")
+_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,252})?")
+_KEYS = ("schema", "cluster", "service", "generation", "digest", "ports")
+_SERVER_KEYS = ("pod", "address", "port", "state", "node", "zone")
+
+
+class SnapshotError(ValueError):
+    """A snapshot that is not to be used; the message names the field and its value."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """One endpoint; identity is (address, port)."""
+
+    pod: str
+    address: str
+    port: int
+    state: str
+    node: str
+    zone: str
+
+    @property
+    def name(self) -> str:
+        """Its name in HAProxy: a pod that returns at another address never meets its draining self."""
+        return f"{self.pod or 'endpoint'}:{self.address}:{self.port}"
+
+    @property
+    def socket_address(self) -> str:
+        """``10.42.0.7:8443`` or ``[fd42::7]:8443``."""
+        return f"[{self.address}]:{self.port}" if ":" in self.address else f"{self.address}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """The servers of one service per port name; ``text`` is the JSON it came in."""
+
+    cluster: str
+    service: str
+    generation: int
+    digest: str
+    ports: Mapping[str, tuple[Server, ...]]
+    text: str
+
+
+def check(text: str) -> Snapshot:
+    """Raises `SnapshotError` at the first field that is wrong."""
+    try:
+        raw = json.loads(text)
+    except (ValueError, TypeError, RecursionError) as error:
+        raise SnapshotError(f"snapshot: not JSON: {error}") from error
+    raw = _mapping(raw, "snapshot", _KEYS)
+    _expect(raw["schema"] == SCHEMA and raw["schema"] is not True, "schema", raw["schema"], f"only {SCHEMA} is known")
+    cluster = _matching(raw["cluster"], "cluster", _CLUSTER)
+    service = _matching(raw["service"], "service", _SERVICE)
+    generation = _integer(raw["generation"], "generation", 1, 2**63 - 1)
+    ports = _ports(raw["ports"])
+    digest = _digest(raw)
+    _expect(raw["digest"] == digest, "digest", raw["digest"], f"the content has {digest}")
+    return Snapshot(cluster, service, generation, digest, ports, text)
+
+
+def _ports(raw: Any) -> dict[str, tuple[Server, ...]]:
+    _expect(isinstance(raw, dict), "ports", raw, "not a mapping")
+    ports = {_matching(name, "ports", _PORT_NAME): _servers(name, servers) for name, servers in raw.items()}
+    total = sum(map(len, ports.values()))
+    _expect(total <= MAX_SERVERS, "ports", total, f"more than {MAX_SERVERS} servers")
+    return ports
+
+
+def _servers(port_name: str, raw: Any) -> tuple[Server, ...]:
+    where = f"ports.{port_name}"
+    _expect(isinstance(raw, list) and len(raw) <= MAX_SERVERS, where, type(raw).__name__, "not a list of servers")
+    servers = tuple(_server(f"{where}[{index}]", item) for index, item in enumerate(raw))
+    order = [_order(server) for server in servers]
+    _expect(
+        all(a < b for a, b in itertools.pairwise(order)), where, len(order), "not sorted by address and port, or twice"
+    )
+    return servers
+
+
+def _server(where: str, raw: Any) -> Server:
+    raw = _mapping(raw, where, _SERVER_KEYS)
+    _expect(raw["state"] in STATES, f"{where}.state", raw["state"], f"not one of {', '.join(STATES)}")
+    return Server(
+        pod=_matching(raw["pod"], f"{where}.pod", _NAME),
+        address=_address(raw["address"], f"{where}.address"),
+        port=_integer(raw["port"], f"{where}.port", 1, 65535),
+        state=raw["state"],
+        node=_matching(raw["node"], f"{where}.node", _NAME),
+        zone=_matching(raw["zone"], f"{where}.zone", _NAME),
+    )
+
+
+def _order(server: Server) -> tuple[int, int, int]:
+    address = ip_address(server.address)
+    return (address.version, int(address), server.port)
+
+
+def _digest(raw: Mapping[str, Any]) -> str:
+    content = {key: raw[key] for key in ("schema", "cluster", "service", "ports")}
+    text = json.dumps(content, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def _mapping(value: Any, where: str, keys: tuple[str, ...]) -> dict[str, Any]:
+    _expect(isinstance(value, dict), where, type(value).__name__, "not a mapping")
+    missing, unknown = [key for key in keys if key not in value], [key for key in value if key not in keys]
+    _expect(not missing, where, missing, "missing")
+    _expect(not unknown, where, unknown, "unknown")
+    return dict(value)
+
+
+def _matching(value: Any, where: str, pattern: re.Pattern[str]) -> str:
+    _expect(isinstance(value, str) and pattern.fullmatch(value), where, value, "characters that are not allowed")
+    return str(value)
+
+
+def _integer(value: Any, where: str, lowest: int, highest: int) -> int:
+    good = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+    _expect(good, where, value, f"not a whole number from {lowest} to {highest}")
+    return int(value)
+
+
+def _address(value: Any, where: str) -> str:
+    try:
+        canonical = str(ip_address(value)) if isinstance(value, str) and "%" not in value else None
+    except ValueError:
+        canonical = None
+    _expect(canonical is not None and canonical == value, where, value, "not a canonical IP address")
+    return str(value)
+
+
+def _expect(good: object, where: str, value: object, problem: str) -> None:
+    if not good:
+        raise SnapshotError(f"{where}: {str(value)[:100]!r}: {problem}")

@@ -1,0 +1,297 @@
+"""What one host's pillar resolves to, checked before anything is touched.
+
+Pure. `resolve` lists every problem at once, each with its pillar key, its value and what would be right. The tables
+below are the vocabulary; ``docs/pillar.md`` is tested against them.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+DEFAULT_CLUSTER = "default"
+DEFAULT_SERVICE = "kube-system/traefik"
+PROXY_PROTOCOLS = ("v2", "v1", "none")
+BALANCES = ("leastconn", "roundrobin", "source", "random", "first")
+
+_FRONTEND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
+_SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_TIME = re.compile(r"[1-9][0-9]{0,8}(us|ms|s|m|h|d)?")
+_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
+# raw HAProxy words: printable, one line, and no comment sign that would hide the rest
+_LINE = re.compile(r"[\x21\x22\x24-\x7e][\x20-\x22\x24-\x7e]*")
+
+
+class SpecError(ValueError):
+    """Every problem of a pillar, one line each."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+@dataclass(frozen=True)
+class Frontend:
+    """One frontend with its backend of the same name. ``keys`` are the pillar keys of its binds, for messages."""
+
+    name: str
+    binds: tuple[str, ...]
+    keys: tuple[str, ...]
+    service: str
+    port: str
+    cluster: str
+    proxy_protocol: str
+    balance: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """Health checks: ``inter`` between two, ``fall`` failures until down, ``rise`` successes until up."""
+
+    inter: str
+    fall: int
+    rise: int
+
+
+@dataclass(frozen=True)
+class Spec:
+    """One edge's checked pillar."""
+
+    frontends: tuple[Frontend, ...]
+    check: Check
+    hard_stop_after: str
+    globals: Mapping[str, Any]
+    defaults: Mapping[str, Any]
+    discouraged: tuple[str, ...]
+
+    @classmethod
+    def nothing(cls) -> Spec:
+        """A spec without frontends."""
+        return cls((), Check("2s", 3, 2), "30m", {}, {}, ())
+
+
+@dataclass(frozen=True)
+class Key:
+    """One row of a table: a pillar key, its default, what it means and what is wrong with a value (None: nothing)."""
+
+    name: str
+    default: Any
+    meaning: str
+    problem: Callable[[Any], str | None]
+
+
+def _matches(pattern: re.Pattern[str], words: str) -> Callable[[Any], str | None]:
+    return lambda value: None if isinstance(value, str) and pattern.fullmatch(value) else f"must be {words}"
+
+
+def _one_of(*allowed: str) -> Callable[[Any], str | None]:
+    return lambda value: None if value in allowed else f"must be one of {', '.join(allowed)}"
+
+
+def _whole(lowest: int, highest: int) -> Callable[[Any], str | None]:
+    def problem(value: Any) -> str | None:
+        good = isinstance(value, int) and not isinstance(value, bool) and lowest <= value <= highest
+        return None if good else f"must be a whole number from {lowest} to {highest}"
+
+    return problem
+
+
+def _lines(value: Any) -> str | None:
+    listed = value if isinstance(value, list) else [value]
+    good = listed and all(isinstance(item, str) and _LINE.fullmatch(item) for item in listed)
+    return None if good else "must be one line of printable text without '#', or a list of them"
+
+
+def _optional(check: Callable[[Any], str | None]) -> Callable[[Any], str | None]:
+    return lambda value: None if value is None else check(value)
+
+
+def _balance(value: Any) -> str | None:
+    if value == "static-rr":
+        return "takes no server at run time, so every pod change would reload; use roundrobin"
+    return _one_of(*BALANCES)(value)
+
+
+def _timeouts(value: Any) -> str | None:
+    good = isinstance(value, dict) and all(
+        isinstance(name, str) and _WORD.fullmatch(name) and _TIME.fullmatch(str(time)) for name, time in value.items()
+    )
+    return None if good else "must map names of HAProxy timeouts to times, for example {client: 1h}"
+
+
+def _tune(value: Any) -> str | None:
+    good = isinstance(value, dict) and all(
+        isinstance(name, str) and _WORD.fullmatch(name) and _LINE.fullmatch(str(setting))
+        for name, setting in value.items()
+    )
+    return None if good else "must map names after 'tune.' to values"
+
+
+_time = _matches(_TIME, "a time of HAProxy, for example 500ms, 30s or 1h")
+
+
+def _mapping(value: Any) -> str | None:
+    return None if isinstance(value, dict) else "must be a mapping"
+
+
+def _port_name(value: Any) -> str | None:
+    good = isinstance(value, str) and (value == "" or _DNS_LABEL.fullmatch(value))
+    return None if good else "must be the name of a port"
+
+
+def _extra_lines(value: Any) -> str | None:
+    return None if value == [] else _lines(value)
+
+
+FRONTEND_KEYS = (
+    Key("bind", None, "what to listen on: raw HAProxy bind words, one or a list; required", _lines),
+    Key("service", DEFAULT_SERVICE, "`namespace/name`", _matches(_SERVICE, "namespace/name")),
+    Key("port", None, "name of the service's port; required, `''` for an unnamed one", _port_name),
+    Key("cluster", DEFAULT_CLUSTER, "the engine's `cluster`", _matches(_DNS_LABEL, "the name of a cluster")),
+    Key("proxy_protocol", "v2", "`v2`, `v1` or `none`", _one_of(*PROXY_PROTOCOLS)),
+    Key("balance", "leastconn", "`leastconn`, `roundrobin`, `source`, `random` or `first`", _balance),
+)
+CHECK_KEYS = (
+    Key("inter", "2s", "time between two health checks", _time),
+    Key("fall", 3, "failed checks until a server is down", _whole(1, 100)),
+    Key("rise", 2, "good checks until it is up again", _whole(1, 100)),
+)
+GLOBAL_KEYS = (
+    Key(
+        "maxconn",
+        None,
+        "most connections of the process; unset: as HAProxy finds by the limit of open files",
+        _optional(_whole(1, 10_000_000)),
+    ),
+    Key("nbthread", None, "threads; unset: as many as cores", _optional(_whole(1, 256))),
+    Key("log", "/dev/log local0", "targets of `log`, one or a list", _lines),
+    Key("tune", {}, "`tune.*` settings by their name after the dot", _tune),
+    Key("extra", [], "further raw lines of `global`", _extra_lines),
+)
+DEFAULTS_KEYS = (
+    Key("timeouts", {}, "over the defaults `connect: 2s`, `client: 1h`, `server: 1h`, `check: 2s`", _timeouts),
+    Key("maxconn", None, "most connections of one frontend", _optional(_whole(1, 10_000_000))),
+    Key("extra", [], "further raw lines of `defaults`", _extra_lines),
+)
+HAPROXY_KEYS = (
+    Key("bind", None, "short form: frontend `websecure` of `kube-system/traefik`", _optional(_lines)),
+    Key("bind_insecure", None, "short form: frontend `web` of `kube-system/traefik`; discouraged", _optional(_lines)),
+    Key("frontends", {}, "long form: name to frontend", _mapping),
+    Key("global", {}, "HAProxy's section `global`", _mapping),
+    Key("defaults", {}, "HAProxy's section `defaults`", _mapping),
+    Key("check", {}, "health checks of every server", _mapping),
+    Key("hard_stop_after", "30m", "how long an old worker may live after a reload", _time),
+)
+_SHORT_FORMS = {"bind": "websecure", "bind_insecure": "web"}
+_TIMEOUTS = {"connect": "2s", "client": "1h", "server": "1h", "check": "2s"}
+
+
+def resolve(haproxy: Any) -> Spec:
+    """The pillar ``haproxy`` of one host as a spec. Raises `SpecError` with every problem."""
+    if not isinstance(haproxy, Mapping) or not haproxy:
+        example = "for example haproxy: {bind: 'ipv6@:443'}"
+        raise SpecError([f"haproxy: {haproxy!r}: the pillar of this host must say what to bind, {example}"])
+    problems: list[str] = []
+    top = _section(haproxy, "haproxy", HAPROXY_KEYS, problems)
+    frontends = tuple(_frontends(top, problems))
+    sections = {
+        name: _section(_as_mapping(top[name]), f"haproxy.{name}", keys, problems)
+        for name, keys in (("global", GLOBAL_KEYS), ("defaults", DEFAULTS_KEYS), ("check", CHECK_KEYS))
+    }
+    if not frontends and not problems:
+        problems.append("haproxy: no bind, no bind_insecure and no frontends: nothing would be served")
+    problems += _shared_addresses(frontends)
+    if problems:
+        raise SpecError(problems)
+    sections["defaults"]["timeouts"] = {**_TIMEOUTS, **sections["defaults"]["timeouts"]}
+    return Spec(
+        frontends=frontends,
+        check=Check(**sections["check"]),
+        hard_stop_after=top["hard_stop_after"],
+        globals=sections["global"],
+        defaults=sections["defaults"],
+        discouraged=("haproxy.bind_insecure",) if top["bind_insecure"] else (),
+    )
+
+
+def _section(raw: Mapping[Any, Any], path: str, keys: tuple[Key, ...], problems: list[str]) -> dict[str, Any]:
+    """Values with defaults; what is wrong goes to ``problems`` and its default stands in."""
+    known = {key.name: key for key in keys}
+    for name in raw:
+        if name not in known:
+            problems.append(f"{path}.{name}: {raw[name]!r}: {_unknown(path, str(name), known)}")
+    values = {}
+    for name, key in known.items():
+        values[name] = raw.get(name, key.default)
+        problem = key.problem(values[name])
+        if problem:
+            problems.append(f"{path}.{name}: {values[name]!r}: {problem}")
+            values[name] = key.default
+    return values
+
+
+def _unknown(path: str, name: str, known: Mapping[str, Key]) -> str:
+    if path == "haproxy.global" and name == "stats":
+        return "the stats socket is always there and cannot be replaced"
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"no such key; did you mean {near[0]}?" if near else f"no such key; known are {', '.join(known)}"
+
+
+def _frontends(top: Mapping[str, Any], problems: list[str]) -> Iterator[Frontend]:
+    for key, name in _SHORT_FORMS.items():
+        if top[key]:
+            binds = _listed(top[key])
+            keys = tuple(f"haproxy.{key}" for _ in binds)
+            yield Frontend(name, binds, keys, DEFAULT_SERVICE, name, DEFAULT_CLUSTER, "v2", "leastconn")
+    for name, raw in _as_mapping(top["frontends"]).items():
+        path = f"haproxy.frontends.{name}"
+        if not isinstance(name, str) or not _FRONTEND_NAME.fullmatch(name):
+            problems.append(f"{path}: {name!r}: a frontend's name is letters, digits, '-' and '_'")
+        elif any(top[key] and short == name for key, short in _SHORT_FORMS.items()):
+            problems.append(f"{path}: {name!r}: the short form makes a frontend of this name already")
+        elif not isinstance(raw, Mapping):
+            problems.append(f"{path}: {raw!r}: must be a mapping")
+        else:
+            yield from _frontend(name, raw, path, problems)
+
+
+def _frontend(name: str, raw: Mapping[Any, Any], path: str, problems: list[str]) -> Iterator[Frontend]:
+    before = len(problems)
+    values = _section(raw, path, FRONTEND_KEYS, problems)
+    if len(problems) == before:
+        binds = _listed(values.pop("bind"))
+        yield Frontend(name=name, binds=binds, keys=tuple(f"{path}.bind" for _ in binds), **values)
+
+
+def _shared_addresses(frontends: tuple[Frontend, ...]) -> Iterator[str]:
+    taken: dict[tuple[str, str], str] = {}
+    for frontend in frontends:
+        for bind, key in zip(frontend.binds, frontend.keys, strict=False):
+            for address in bind.split()[0].split(","):
+                place = _place(address)
+                if place in taken:
+                    yield f"{key}: {bind!r}: {taken[place]} already listens there"
+                taken.setdefault(place, key)
+
+
+def _place(address: str) -> tuple[str, str]:
+    """(family and host, port) of a bind address, so that two spellings of one place are seen as one."""
+    family, at, rest = address.partition("@")
+    family, rest = (family, rest) if at else ("", address)
+    host, _, port = rest.rpartition(":")
+    host = host.strip("[]")
+    if not family:
+        family = "ipv6" if ":" in host else "ipv4"
+    return (f"{family}@{'' if host in ('*', '0.0.0.0', '::') else host}", port)
+
+
+def _listed(value: Any) -> tuple[str, ...]:
+    return tuple(value) if isinstance(value, list) else (value,)
+
+
+def _as_mapping(value: Any) -> Mapping[Any, Any]:
+    return value if isinstance(value, Mapping) else {}

@@ -1,0 +1,3 @@
+haproxy package:
+  pkg.installed:
+    - name: haproxy
