@@ -1,7 +1,7 @@
 """Which services one host's frontends name, read from its raw pillar on the master.
 
-Pure, and lenient on purpose: the edge checks its pillar and reports every problem; here a malformed part must only not
-stop the rest from being served. It must agree with ``haproxy_edge_minion.spec`` on the short forms, which a test checks.
+Pure, and lenient on purpose: the edge checks its pillar and reports every problem; here a malformed part must not stop
+the rest from being served. It must agree with ``haproxy_edge_minion.spec`` on the short forms; a test compares them.
 """
 
 from __future__ import annotations

@@ -150,7 +150,8 @@ def list_then_watch(api: ListWatch, target: Target, timeout: float, freshness: F
     version, listed = list_all(api, target, freshness)
     yield listed
     while True:
-        for version, change in watch_once(api, target, version, timeout, freshness):
+        for seen, change in watch_once(api, target, version, timeout, freshness):
+            version = seen
             yield change
         # the server ended the watch in good order: that is contact, too
         freshness.touch()

@@ -18,7 +18,6 @@ from haproxy_edge.store import StoreError
 log = logging.getLogger(__name__)
 
 
-
 def take(lane: str) -> list[dict[str, Any]]:
     """
     Take the due orders of a lane out of the outbox, each once.

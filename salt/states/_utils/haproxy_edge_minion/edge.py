@@ -102,7 +102,7 @@ class Edge:
             raise EdgeError(f"{self.paths.config}: there is no configuration of ours yet; what runs is left alone")
         running = self._process.running()
         if running is None and not self._process.service.running():
-            return Step("start", "HAProxy does not run")
+            return Step("start", "it does not run")
         reason = reload_reason(applied.skeleton, applied.servers, running)
         if reason:
             return Step("reload", reason)

@@ -53,7 +53,7 @@ def target(spec: Spec, given: Given, before: Servers) -> Target:
 def reload_reason(digest: str, servers: Servers, running: Running | None) -> str | None:
     """Why the running process must load the file; None when it serves exactly this already."""
     if running is None:
-        return "HAProxy does not run"
+        return "the runtime socket does not answer, so what runs is not a configuration of ours"
     if running.skeleton is None:
         return "the running configuration is not ours"
     if running.skeleton != digest:
