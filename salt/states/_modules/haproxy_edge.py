@@ -17,7 +17,7 @@ from haproxy_edge_minion.files import Paths, locked, read
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
 from haproxy_edge_minion.spec import Spec, SpecError, resolve
-from salt.exceptions import CommandExecutionError
+from salt.exceptions import CommandExecutionError, SaltRenderError
 
 TEMPLATE = "salt://haproxy/files/haproxy.cfg.jinja"
 SERVICE = "haproxy"
@@ -155,9 +155,19 @@ def _render(template: str, spec: Spec) -> str:
     path = __salt__["cp.cache_file"](template)
     if not path:
         raise EdgeError(f"{template}: not found in the master's file_roots")
-    rendered = salt.utils.templates.JINJA(
-        path, to_str=True, spec=spec, salt=__salt__, grains=__grains__, pillar=__pillar__, opts=__opts__, saltenv="base"
-    )
+    try:
+        rendered = salt.utils.templates.JINJA(
+            path,
+            to_str=True,
+            spec=spec,
+            salt=__salt__,
+            grains=__grains__,
+            pillar=__pillar__,
+            opts=__opts__,
+            saltenv="base",
+        )
+    except SaltRenderError as error:
+        raise EdgeError(f"{template}: {error}") from error
     if not rendered["result"]:
         raise EdgeError(f"{template}: {rendered['data']}")
     return str(rendered["data"])

@@ -6,6 +6,7 @@ is remembered in memory. The configuration file is never replaced by one that HA
 
 from __future__ import annotations
 
+import re
 import subprocess
 import tempfile
 from collections.abc import Callable, Mapping
@@ -91,10 +92,17 @@ class Edge:
             raise EdgeError(f"{self.paths.haproxy}: HAProxy is not installed; nothing was written")
         self.check(prepared)
         before = read(self.paths.config)
+        if prepared.problems and self._serves_by_hand(before):
+            raise EdgeError(
+                f"{self.paths.config}: a hand-written configuration serves there and stays until all is known"
+            )
         if before and not self.paths.applied.exists() and not self.paths.backup.exists():
             replace(self.paths.backup, before, mode=0o644)
         replace(self.paths.applied, prepared.applied.to_json(), mode=0o600)
         self._put(prepared.text)
+
+    def _serves_by_hand(self, text: str) -> bool:
+        return not self.paths.applied.exists() and re.search(r"^\s*(frontend|listen)\s", text, re.MULTILINE) is not None
 
     def next_step(self, applied: Applied | None) -> Step | None:
         """What has to happen for ``applied`` to be served; None when it is."""

@@ -44,7 +44,7 @@ def target(spec: Spec, given: Given, before: Servers) -> Target:
         found = _servers_of(frontend, given)
         if isinstance(found, Unusable):
             kept = before.get(frontend.name, ())
-            problems.append(f"haproxy.frontends.{frontend.name}: {found.reason}; {_kept(kept)}")
+            problems.append(f"{frontend.key}: {found.reason}; {_kept(kept)}")
             found = kept
         servers[frontend.name] = found
     return Target(servers, tuple(problems))

@@ -36,11 +36,11 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Frontend:
-    """One frontend with its backend of the same name. ``keys`` are the pillar keys of its binds, for messages."""
+    """One frontend with its backend of the same name. ``key`` is the pillar key it comes from, for messages."""
 
     name: str
     binds: tuple[str, ...]
-    keys: tuple[str, ...]
+    key: str
     service: str
     port: str
     cluster: str
@@ -231,6 +231,8 @@ def _section(raw: Mapping[Any, Any], path: str, keys: tuple[Key, ...], problems:
         if problem:
             problems.append(f"{path}.{name}: {values[name]!r}: {problem}")
             values[name] = key.default
+        if key.problem in (_lines, _extra_lines):
+            values[name] = _listed(values[name])
     return values
 
 
@@ -245,8 +247,7 @@ def _frontends(top: Mapping[str, Any], problems: list[str]) -> Iterator[Frontend
     for key, name in _SHORT_FORMS.items():
         if top[key]:
             binds = _listed(top[key])
-            keys = tuple(f"haproxy.{key}" for _ in binds)
-            yield Frontend(name, binds, keys, DEFAULT_SERVICE, name, DEFAULT_CLUSTER, "v2", "leastconn")
+            yield Frontend(name, binds, f"haproxy.{key}", DEFAULT_SERVICE, name, DEFAULT_CLUSTER, "v2", "leastconn")
     for name, raw in _as_mapping(top["frontends"]).items():
         path = f"haproxy.frontends.{name}"
         if not isinstance(name, str) or not _FRONTEND_NAME.fullmatch(name):
@@ -263,19 +264,19 @@ def _frontend(name: str, raw: Mapping[Any, Any], path: str, problems: list[str])
     before = len(problems)
     values = _section(raw, path, FRONTEND_KEYS, problems)
     if len(problems) == before:
-        binds = _listed(values.pop("bind"))
-        yield Frontend(name=name, binds=binds, keys=tuple(f"{path}.bind" for _ in binds), **values)
+        binds = values.pop("bind")
+        yield Frontend(name=name, binds=binds, key=path, **values)
 
 
 def _shared_addresses(frontends: tuple[Frontend, ...]) -> Iterator[str]:
     taken: dict[tuple[str, str], str] = {}
     for frontend in frontends:
-        for bind, key in zip(frontend.binds, frontend.keys, strict=False):
+        for bind in frontend.binds:
             for address in bind.split()[0].split(","):
                 place = _place(address)
                 if place in taken:
-                    yield f"{key}: {bind!r}: {taken[place]} already listens there"
-                taken.setdefault(place, key)
+                    yield f"{frontend.key}: {bind!r}: {taken[place]} already listens there"
+                taken.setdefault(place, frontend.key)
 
 
 def _place(address: str) -> tuple[str, str]:

@@ -1,0 +1,107 @@
+"""The salt-master of the lab: a real one, from this checkout's environment, configured as README says."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from lab import fabric
+from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
+
+CHECKOUT = Path(__file__).resolve().parent.parent
+_BIN = Path(sys.executable).parent
+
+
+class Master:
+    """``pillar`` is the directory of pillar files, ``extra`` goes over the configuration below."""
+
+    def __init__(self, pillar: Path, extra: Mapping[str, Any] | None = None) -> None:
+        self.directory = RUN / "master"
+        self._pillar = pillar
+        self._extra = dict(extra or {})
+
+    def configuration(self) -> dict[str, Any]:
+        """What stands in the master's file."""
+        here = str(self.directory)
+        return {
+            "interface": "0.0.0.0",
+            "user": "root",
+            "auto_accept": True,
+            "enable_fqdns_grains": False,
+            "worker_threads": 3,
+            "pki_dir": f"{here}/pki",
+            "cachedir": f"{here}/cache",
+            "sock_dir": f"{here}/sock",
+            "log_file": f"{here}/log",
+            "log_level_logfile": "info",
+            "log_fmt_logfile": "%(asctime)s,%(msecs)03d [%(name)-17s][%(levelname)-8s] %(message)s",
+            "pidfile": f"{here}/pid",
+            "file_roots": {"base": [str(CHECKOUT / "salt/states")]},
+            "pillar_roots": {"base": [str(self._pillar)]},
+            "ext_pillar": [{"haproxy_edge": {}}],
+            "reactor": [{"haproxy_edge/doorbell/state": [str(CHECKOUT / "salt/reactor/haproxy_state.sls")]}],
+            **self._extra,
+        }
+
+    def configure(self, **extra: Any) -> None:
+        """Write the configuration, with ``extra`` over it from now on; takes effect at the next start."""
+        self._extra.update(extra)
+        (self.directory / "etc").mkdir(parents=True, exist_ok=True)
+        (self.directory / "etc/master").write_text(yaml.safe_dump(self.configuration()))
+
+    def start(self) -> None:
+        """Returns when it takes requests."""
+        self.configure()
+        health = self.directory / "sock/workers.ipc"
+        health.unlink(missing_ok=True)
+        command = [str(_BIN / "salt-master"), "-c", str(self.directory / "etc"), "-l", "warning"]
+        spawn("master", netns(fabric.namespace("master"), command), environment={"PYTHONWARNINGS": "ignore"})
+        wait_for(health.exists, 60, f"salt-master (see {RUN}/master.log)")
+
+    def stop(self) -> None:
+        end(RUN / "master.pid", patience=10)
+
+    def kill(self) -> None:
+        """SIGKILL to all of it at once."""
+        end(RUN / "master.pid", patience=2, first=signal.SIGKILL)
+
+    def log(self) -> str:
+        """The master's log file."""
+        path = self.directory / "log"
+        return path.read_text(errors="replace") if path.exists() else ""
+
+    def command(self, *arguments: str, program: str = "salt") -> list[str]:
+        """The command line of one of Salt's programs on this master."""
+        return netns(
+            fabric.namespace("master"),
+            [str(_BIN / program), "-c", str(self.directory / "etc"), *arguments],
+        )
+
+    def salt(self, *arguments: str, timeout: float = 120) -> dict[str, Any]:
+        """``salt 'edge*' …`` as {minion: return}; a failing state is a return like any other."""
+        done = run(self.command("--out=json", "--static", "-t", "60", *arguments), timeout=timeout, check=False)
+        try:
+            return dict(json.loads(done.stdout))
+        except ValueError as error:
+            raise LabError(f"salt {' '.join(arguments)}: {(done.stderr + done.stdout)[-2000:]}") from error
+
+    def run(self, *arguments: str, timeout: float = 60) -> Any:
+        """``salt-run …``."""
+        done = run(self.command("--out=json", *arguments, program="salt-run"), timeout=timeout, check=False)
+        try:
+            return json.loads(done.stdout)
+        except ValueError as error:
+            raise LabError(f"salt-run {' '.join(arguments)}: {(done.stderr + done.stdout)[-2000:]}") from error
+
+
+def exec_salt(arguments: list[str], program: str = "salt") -> None:
+    """Become a Salt program of the lab's running master."""
+    command = Master(RUN).command(*arguments, program=program)
+    os.execvp(command[0], command)
