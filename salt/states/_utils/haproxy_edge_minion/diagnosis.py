@@ -44,8 +44,8 @@ def _place(lines: list[str], number: int, spec: Spec) -> str | None:
     frontend = _named(spec, section[1]) if len(section) > 1 and section[0] == "frontend" else None
     if frontend and line.startswith("bind "):
         value = line[len("bind ") :]
-        keys = [key for bind, key in zip(frontend.binds, frontend.keys, strict=False) if bind == value]
-        return f"{(keys or frontend.keys)[0]}: {value!r}"
+
+        return f"{frontend.key}: {value!r}"
     return f"line {number}: {line!r}"
 
 
