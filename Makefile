@@ -1,0 +1,38 @@
+# Everything there is to do here. `make` alone lists it.
+.DEFAULT_GOAL := help
+.PHONY: help venv demo test lint bench-engine lab clean-lab
+
+PYTHON := .venv/bin/python
+EDGE := salt/states/_utils/haproxy_edge_minion
+
+# Only a value given on make's command line counts: a KUBECONFIG that happens to be in the environment must not
+# turn the demo loose on somebody's cluster.
+KUBECONFIG_GIVEN := $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
+KEEP_GIVEN := $(filter-out 0 no false,$(KEEP))
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+venv: ## make .venv with the project in it; as root also install what the lab needs
+	@lab/bootstrap
+
+demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, KUBECONFIG=file watches your own cluster
+	@$(PYTHON) -m lab demo $(if $(KEEP_GIVEN),--keep) $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
+
+test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
+	@$(PYTHON) -m pytest $(ARGS)
+
+lint: venv ## ruff, mypy --strict, import-linter
+	$(PYTHON) -m ruff check .
+	$(PYTHON) -m ruff format --check .
+	$(PYTHON) -m mypy --strict engine/haproxy_edge $(EDGE)
+	.venv/bin/lint-imports
+
+bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
+	@$(PYTHON) -m bench.engine
+
+lab: venv ## start the lab: edges, master, cluster, pods
+	@$(PYTHON) -m lab up
+
+clean-lab: venv ## take the lab down
+	@$(PYTHON) -m lab down
