@@ -16,7 +16,7 @@ from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import Paths, locked, read
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
-from haproxy_edge_minion.spec import Spec, SpecError, resolve
+from haproxy_edge_minion.spec import Spec
 from salt.exceptions import CommandExecutionError, SaltRenderError
 
 TEMPLATE = "salt://haproxy/files/haproxy.cfg.jinja"
@@ -76,10 +76,11 @@ def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
 
 def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     """
-    Have the configuration file served: enabled, started or reloaded, and proven by the new worker's own answer.
+    Have the configuration file served: enabled, started, adjusted by runtime commands or reloaded, and proven by the
+    process's own answer.
 
-    Gives ``action`` (``start``, ``reload``, ``enable`` or None), ``reason`` and ``problems``. With ``test``, what would
-    be done once the configuration is as `configure` would write it.
+    Gives ``action`` (``start``, ``reload``, ``adjust``, ``enable`` or None), ``reason`` and ``problems``. With
+    ``test``, what would be done once the configuration is as `configure` would write it.
 
     CLI Example:
 
@@ -93,7 +94,7 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
             step = edge.next_step(_prepare(edge, template).applied)
         else:
             with locked(edge.paths.state):
-                step = edge.serve(_spec())
+                step = edge.serve()
     except (EdgeError, OSError) as error:
         return {"action": None, "reason": None, "problems": str(error).splitlines()}
     return {"action": step and step.action, "reason": step and step.reason, "problems": []}
@@ -171,13 +172,6 @@ def _render(template: str, spec: Spec) -> str:
     if not rendered["result"]:
         raise EdgeError(f"{template}: {rendered['data']}")
     return str(rendered["data"])
-
-
-def _spec() -> Spec | None:
-    try:
-        return resolve(__pillar__.get("haproxy"))
-    except SpecError:
-        return None
 
 
 def _edge() -> Edge:

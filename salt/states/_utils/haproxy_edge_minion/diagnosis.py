@@ -14,8 +14,13 @@ from haproxy_edge_minion.spec import Frontend, Spec
 _AT_LINE = re.compile(r"\[[^\[\]]*:(?P<line>\d+)\](?: for (?:frontend|proxy) [^ :]+)? ?: ?(?P<message>.*)")
 _NOISE = re.compile(r"^\[(?:ALERT|WARNING|NOTICE)\]\s*(?:\d+/\d+\s*)?\(?\d*\)?\s*:\s*(?:config : )?")
 
-# lines that only say that there were lines above
-_SUMMARIES = ("Fatal errors found", "Error(s) found", "[haproxy.main()] Some protocols failed")
+# lines that only say that there were lines above, or that a host has no syslog
+_SUMMARIES = (
+    "Fatal errors found",
+    "Error(s) found",
+    "[haproxy.main()] Some protocols failed",
+    "sendmsg()/writev() failed in logger",
+)
 
 
 def explain(output: str, text: str, spec: Spec) -> list[str]:

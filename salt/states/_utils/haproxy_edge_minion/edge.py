@@ -6,9 +6,11 @@ is remembered in memory. The configuration file is never replaced by one that HA
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import tempfile
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,7 +19,8 @@ from typing import Any
 from haproxy_edge_minion import snapshot
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Applied, Paths, read, replace
-from haproxy_edge_minion.planner import Given, Target, Unusable, reload_reason, target
+from haproxy_edge_minion.leaving import Leaving
+from haproxy_edge_minion.planner import Given, Plan, Target, Unusable, target
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
@@ -40,16 +43,24 @@ class Prepared:
 
 @dataclass(frozen=True)
 class Step:
-    """Something done, or to do, to the service: ``start``, ``reload`` or ``enable``, and why."""
+    """Something done, or to do: ``start``, ``reload``, ``adjust`` (runtime commands only) or ``enable``, and why."""
 
     action: str
     reason: str
 
 
 class Edge:
-    """One host. ``restorecon`` sets a file's SELinux context where that is on."""
+    """One host. ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot."""
 
-    def __init__(self, paths: Paths, process: Process, *, restorecon: Callable[[Path], None]) -> None:
+    def __init__(
+        self,
+        paths: Paths,
+        process: Process,
+        *,
+        restorecon: Callable[[Path], None],
+        uptime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+    ) -> None:
+        self._uptime = uptime
         self.paths = paths
         self._process = process
         self._restorecon = restorecon
@@ -65,7 +76,7 @@ class Edge:
             raise EdgeError(f"haproxy.cfg.jinja: {error}") from error
         before = Applied.load(self.paths.applied)
         wanted: Target = target(spec, _given(spec, given), before.servers if before else {})
-        applied = Applied(digest, wanted.servers)
+        applied = Applied(digest, wanted.servers, skeleton, haproxy)
         return Prepared(spec, applied, fill(skeleton, spec, wanted.servers), wanted.problems)
 
     def differs(self, prepared: Prepared) -> bool:
@@ -108,54 +119,87 @@ class Edge:
         """What has to happen for ``applied`` to be served; None when it is."""
         if applied is None:
             raise EdgeError(f"{self.paths.config}: there is no configuration of ours yet; what runs is left alone")
-        running = self._process.running()
-        if running is None and not self._process.service.running():
+        return self._next_step(self._process.plan(applied))
+
+    def _next_step(self, wanted: Plan) -> Step | None:
+        if wanted.reload_reason and not self._process.service.running():
             return Step("start", "it does not run")
-        reason = reload_reason(applied.skeleton, applied.servers, running)
-        if reason:
-            return Step("reload", reason)
+        if wanted.reload_reason:
+            return Step("reload", wanted.reload_reason)
+        if wanted.changes:
+            return Step("adjust", f"servers changed: {wanted.summary}; no reload")
         return None if self._process.service.enabled() else Step("enable", "it would not start with the host")
 
-    def serve(self, spec: Spec | None) -> Step | None:
-        """Have the file served: enabled, started or reloaded, and proven; what was done.
+    def serve(self) -> Step | None:
+        """Have the file served: enabled, started, adjusted by commands or reloaded, and proven; what was done.
 
         Raises `EdgeError` when it did not take. After a failed reload the last good file is back and the old worker
-        serves on. ``spec`` only helps to name the pillar key at fault.
+        serves on.
         """
         applied = Applied.load(self.paths.applied)
-        step = self.next_step(applied)
+        self.next_step(applied) if applied is None else None
         assert applied is not None
+        leaving = Leaving.load(self.paths.leaving, now=self._uptime())
+        wanted = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
+        step = self._next_step(wanted)
         if not self._process.service.enabled():
             self._process.service.enable()
-        if step and step.action != "enable":
-            self._act(step, applied, spec)
-        text = read(self.paths.config)
-        if read(self.paths.good) != text:
-            replace(self.paths.good, text, mode=0o600)
+        if step and step.action in ("start", "reload"):
+            self._load(step, applied)
+        else:
+            step = self._adjust(step, applied, wanted)
+            leaving.save(wanted.leaving)
+        self._remember(applied)
         return step
 
-    def _act(self, step: Step, applied: Applied, spec: Spec | None) -> None:
+    def _adjust(self, step: Step | None, applied: Applied, wanted: Plan) -> Step | None:
+        refused = self._process.adjust(applied, wanted)
+        if refused is None:
+            return step
+        step = Step("reload", refused)
+        self._load(step, applied)
+        return step
+
+    def _load(self, step: Step, applied: Applied) -> None:
         failure = (self._process.start if step.action == "start" else self._process.reload)(applied)
         if failure is None:
             return
-        problems = explain(failure, read(self.paths.config), spec or Spec.nothing())
-        kept = self._back_to_good() if step.action == "reload" else "nothing served before"
+        problems = explain(failure, read(self.paths.config), applied.spec)
+        kept = self._back_to_good(applied) if step.action == "reload" else "nothing served before"
         raise EdgeError("\n".join([*problems, f"haproxy: the {step.action} did not take ({step.reason}); {kept}"]))
 
-    def _back_to_good(self) -> str:
-        if not self.paths.good.exists():
+    def _back_to_good(self, applied: Applied) -> str:
+        """The last good skeleton again, with the servers of now: a bad bind must not freeze the pods of the others."""
+        good = Applied.load(self.paths.good)
+        if good is None:
             return "the old worker keeps serving"
-        self._put(read(self.paths.good))
-        try:
-            # brings HAProxy's master process out of its wait mode
-            self._process.service.reload()
-        except EdgeError as error:
-            return f"the last good configuration is back, the old worker keeps serving, but: {error}"
+        good = _with_servers_of(good, applied)
+        self._put(good.text)
+        # brings HAProxy's master process out of its wait mode, too
+        failure = self._process.reload(good)
+        if failure is not None:
+            return f"the last good configuration is back in the file, the old worker keeps serving, but: {failure}"
         return "the last good configuration is back and keeps serving"
+
+    def _remember(self, applied: Applied) -> None:
+        record = applied.to_json()
+        if read(self.paths.good) != record:
+            replace(self.paths.good, record, mode=0o600)
 
     def _put(self, text: str) -> None:
         replace(self.paths.config, text, mode=0o644)
         self._restorecon(self.paths.config)
+
+
+def _with_servers_of(good: Applied, now: Applied) -> Applied:
+    """``good``, each backend with the servers it has ``now`` as far as it is the same service and port."""
+    ports = {frontend.name: (frontend.cluster, frontend.service, frontend.port) for frontend in now.spec.frontends}
+    servers = {
+        frontend.name: now.servers.get(frontend.name, ())
+        for frontend in good.spec.frontends
+        if ports.get(frontend.name) == (frontend.cluster, frontend.service, frontend.port)
+    }
+    return dataclasses.replace(good, servers={**good.servers, **servers})
 
 
 def _given(spec: Spec, pillar: Any) -> Given:

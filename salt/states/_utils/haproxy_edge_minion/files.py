@@ -14,8 +14,11 @@ import tempfile
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
+from haproxy_edge_minion.renderer import fill
 from haproxy_edge_minion.snapshot import Server
+from haproxy_edge_minion.spec import Spec, resolve
 
 BACKUP_SUFFIX = ".before-haproxy-edge"
 
@@ -41,20 +44,42 @@ class Paths:
 
     @property
     def good(self) -> Path:
-        """The last configuration that was proven to serve."""
-        return self.state / "good.cfg"
+        """The last record that was proven to serve."""
+        return self.state / "good.json"
+
+    @property
+    def leaving(self) -> Path:
+        """Since when which server drains away."""
+        return self.state / "leaving.json"
 
 
 @dataclass(frozen=True)
 class Applied:
-    """What the configuration file holds: the digest of its skeleton and the servers of each backend."""
+    """What the configuration file holds, enough to make it again without master, pillar or template.
+
+    ``skeleton`` is the digest of ``template`` (the site's rendered template, sealed) and of the server flags;
+    ``pillar`` is the host's pillar ``haproxy``. One file, so that its parts cannot be of different runs.
+    """
 
     skeleton: str
     servers: Mapping[str, tuple[Server, ...]]
+    template: str
+    pillar: Mapping[str, Any]
+
+    @property
+    def spec(self) -> Spec:
+        """``pillar``, resolved."""
+        return resolve(self.pillar)
+
+    @property
+    def text(self) -> str:
+        """The configuration."""
+        return fill(self.template, self.spec, self.servers)
 
     def to_json(self) -> str:
         servers = {backend: [asdict(server) for server in listed] for backend, listed in self.servers.items()}
-        return json.dumps({"skeleton": self.skeleton, "servers": servers}, sort_keys=True)
+        record = {"skeleton": self.skeleton, "servers": servers, "template": self.template, "pillar": self.pillar}
+        return json.dumps(record, sort_keys=True, default=str)
 
     @classmethod
     def load(cls, path: Path) -> Applied | None:
@@ -62,9 +87,11 @@ class Applied:
         try:
             raw = json.loads(read(path))
             servers = {backend: tuple(Server(**item) for item in listed) for backend, listed in raw["servers"].items()}
-            return cls(raw["skeleton"], servers)
+            loaded = cls(raw["skeleton"], servers, raw["template"], raw["pillar"])
+            resolve(loaded.pillar)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
+        return loaded
 
 
 @contextlib.contextmanager

@@ -1,21 +1,34 @@
-"""Decide what an edge should serve and whether HAProxy has to be told.
+"""Decide what an edge should serve, and how to get there from what it serves.
 
-Pure: ``(spec, what the master says, what was served, what runs) -> (servers, problems)`` and
-``(text, what runs) -> reason to reload``. Its rule above all: what is not known is not changed. A backend whose
-servers cannot be told keeps those it had; the others go on.
+Pure. Two questions, asked in this order by both lanes:
+
+`target`  (spec, what the master says, what was served) -> (servers per backend, problems)
+`plan`    (spec, digest, servers, what runs) -> (commands, reason to reload or None)
+
+Its rules:
+
+* What is not known is not changed. A backend whose servers cannot be told keeps those it had; the others go on.
+* Only another skeleton, or a process that cannot be asked, is a reason to reload. Pods come and go by commands.
+* First what is new takes traffic, then what is gone loses it. A server that is gone keeps its established sessions
+  until they end or until `drain_timeout`, and is deleted only then.
+* `plan` for a process that already serves this is empty, whatever order its servers are in: parity is an empty plan.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from haproxy_edge_minion.renderer import weight
-from haproxy_edge_minion.runtime import Running, RunningServer
+from haproxy_edge_minion import commands
+from haproxy_edge_minion.commands import Command
+from haproxy_edge_minion.renderer import server_flags, weight
+from haproxy_edge_minion.runtime import IN_MAINTENANCE, Running, RunningServer
 from haproxy_edge_minion.snapshot import Server, Snapshot
 from haproxy_edge_minion.spec import Frontend, Spec
 
 Servers = Mapping[str, tuple[Server, ...]]
+# (backend, server name)
+Name = tuple[str, str]
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,25 @@ class Target:
     problems: tuple[str, ...]
 
 
+@dataclass(frozen=True)
+class Plan:
+    """``changes`` move traffic and are worth telling; ``collect`` deletes what has drained, as far as it has.
+
+    ``leaving`` are the servers that are gone and not yet deleted once the plan is done.
+    """
+
+    reload_reason: str | None = None
+    changes: tuple[Command, ...] = ()
+    collect: tuple[Command, ...] = ()
+    leaving: frozenset[Name] = frozenset()
+    summary: str = ""
+
+    @property
+    def parity(self) -> bool:
+        """Whether the process serves exactly this already; servers still draining away do not count."""
+        return not self.reload_reason and not self.changes
+
+
 def target(spec: Spec, given: Given, before: Servers) -> Target:
     """``given`` is by (cluster, service); ``before`` is what each backend served last."""
     servers: dict[str, tuple[Server, ...]] = {}
@@ -50,29 +82,69 @@ def target(spec: Spec, given: Given, before: Servers) -> Target:
     return Target(servers, tuple(problems))
 
 
-def reload_reason(digest: str, servers: Servers, running: Running | None) -> str | None:
-    """Why the running process must load the file; None when it serves exactly this already."""
+def plan(
+    spec: Spec, digest: str, servers: Servers, running: Running | None, *, overdue: frozenset[Name] = frozenset()
+) -> Plan:
+    """``overdue`` are leaving servers whose sessions have had their `drain_timeout`."""
     if running is None:
-        return "the runtime socket does not answer, so what runs is not a configuration of ours"
+        return Plan("the runtime socket does not answer, so what runs is not a configuration of ours")
     if running.skeleton is None:
-        return "the running configuration is not ours"
+        return Plan("the running configuration is not ours")
     if running.skeleton != digest:
-        return "frontends, settings or server flags changed"
-    wanted = expected(servers)
-    if wanted == running.servers:
-        return None
-    names = {(server.backend, server.name) for server in wanted}
-    known = {(server.backend, server.name) for server in running.servers}
-    added, removed = len(names - known), len(known - names)
-    reweighted = len(wanted - running.servers) - added
-    return f"servers changed: {added} added, {removed} removed, {reweighted} with another weight"
+        return Plan("frontends, settings or server flags changed")
+    known = {(server.backend, server.name): server for server in running.servers}
+    wanted = {(backend, server.name): server for backend, listed in servers.items() for server in listed}
+    strange = next((name for name, server in wanted.items() if not _same_place(server, known.get(name))), None)
+    if strange:
+        return Plan(f"server {'/'.join(strange)} runs with another address than its name says")
+    return _by_commands(spec, wanted, known, overdue)
 
 
-def expected(servers: Servers) -> frozenset[RunningServer]:
-    """What ``show servers state`` tells of a process that serves this."""
-    return frozenset(
-        RunningServer(backend, server.name, weight(server)) for backend, listed in servers.items() for server in listed
+def _by_commands(
+    spec: Spec, wanted: Mapping[Name, Server], known: Mapping[Name, RunningServer], overdue: frozenset[Name]
+) -> Plan:
+    flags = {frontend.name: server_flags(spec, frontend) for frontend in spec.frontends}
+    added = [name for name in wanted if name not in known]
+    mended = {name: list(_mend(name, server, known[name])) for name, server in wanted.items() if name in known}
+    changed = [name for name, orders in mended.items() if orders]
+    leaving = sorted(name for name in known if name not in wanted)
+    removed = [name for name in leaving if not known[name].admin_state & IN_MAINTENANCE]
+    return Plan(
+        changes=(
+            *(order for name in added for order in _begin(name, wanted[name], flags[name[0]])),
+            *(order for name in changed for order in mended[name]),
+            *(commands.maintenance(*name) for name in removed),
+        ),
+        collect=tuple(order for name in leaving for order in _end(name, name in overdue)),
+        leaving=frozenset(leaving),
+        summary=f"{len(added)} added, {len(changed)} changed, {len(removed)} removed",
     )
+
+
+def _begin(name: Name, server: Server, flags: str) -> Iterator[Command]:
+    yield commands.add(name[0], server, flags)
+    yield commands.enable_health(*name)
+    yield commands.ready(*name)
+
+
+def _mend(name: Name, server: Server, running: RunningServer) -> Iterator[Command]:
+    """From what runs to what should; a run that was killed between two commands is mended here, too."""
+    if running.weight != weight(server):
+        yield commands.set_weight(*name, weight(server))
+    if not running.checked:
+        yield commands.enable_health(*name)
+    if running.admin_state:
+        yield commands.ready(*name)
+
+
+def _end(name: Name, overdue: bool) -> Iterator[Command]:
+    if overdue:
+        yield commands.shut_sessions(*name)
+    yield commands.delete(*name)
+
+
+def _same_place(server: Server, running: RunningServer | None) -> bool:
+    return running is None or (running.address, running.port) == (server.address, server.port)
 
 
 def _servers_of(frontend: Frontend, given: Given) -> tuple[Server, ...] | Unusable:

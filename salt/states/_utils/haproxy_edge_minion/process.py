@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from haproxy_edge_minion.files import Applied
-from haproxy_edge_minion.planner import expected
+from haproxy_edge_minion.planner import Name, Plan, plan
 from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
 
 # seconds; a reload takes up to 0.3 s, and a worker that cannot bind tries for about one
@@ -53,6 +53,20 @@ class Process:
         except RuntimeApiError:
             return None
 
+    def plan(self, applied: Applied, overdue: frozenset[Name] = frozenset()) -> Plan:
+        """The way from what runs to ``applied``."""
+        return plan(applied.spec, applied.skeleton, applied.servers, self.running(), overdue=overdue)
+
+    def adjust(self, applied: Applied, wanted: Plan) -> str | None:
+        """Give the commands of ``wanted``; None when it then serves ``applied``, else why a reload must help."""
+        try:
+            self._api.order(wanted.changes)
+            self._api.order(wanted.collect)
+        except RuntimeApiError as error:
+            return str(error)
+        left = self.plan(applied) if wanted.changes else Plan()
+        return None if left.parity else left.reload_reason or f"after the runtime commands, still: {left.summary}"
+
     def start(self, applied: Applied) -> str | None:
         """None when it serves ``applied``, else HAProxy's log of the attempt."""
         return self._attempt(self.service.start, applied, pid_before=None)
@@ -71,11 +85,11 @@ class Process:
         return None if self._proven(applied, pid_before, since) else self.service.journal(since)
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float) -> bool:
-        look_at_journal = since + _JOURNAL_EVERY
+        look_at_journal, spec = since + _JOURNAL_EVERY, applied.spec
         while (now := self._clock()) < since + PROOF_TIMEOUT:
             running = self.running()
             if running and running.pid != pid_before:
-                return running.skeleton == applied.skeleton and running.servers == expected(applied.servers)
+                return plan(spec, applied.skeleton, applied.servers, running).parity
             if now >= look_at_journal:
                 if any(word in self.service.journal(since) for word in _FAILED):
                     return False

@@ -64,6 +64,7 @@ class Spec:
     frontends: tuple[Frontend, ...]
     check: Check
     hard_stop_after: str
+    drain_timeout: int
     globals: Mapping[str, Any]
     defaults: Mapping[str, Any]
     discouraged: tuple[str, ...]
@@ -71,7 +72,7 @@ class Spec:
     @classmethod
     def nothing(cls) -> Spec:
         """A spec without frontends."""
-        return cls((), Check("2s", 3, 2), "30m", {}, {}, ())
+        return cls((), Check("2s", 3, 2), "30m", 300, {}, {}, ())
 
 
 @dataclass(frozen=True)
@@ -185,6 +186,7 @@ HAPROXY_KEYS = (
     Key("defaults", {}, "HAProxy's section `defaults`", _mapping),
     Key("check", {}, "health checks of every server", _mapping),
     Key("hard_stop_after", "30m", "how long an old worker may live after a reload", _time),
+    Key("drain_timeout", 300, "seconds that connections to a server which is gone may go on", _whole(0, 604_800)),
 )
 _SHORT_FORMS = {"bind": "websecure", "bind_insecure": "web"}
 _TIMEOUTS = {"connect": "2s", "client": "1h", "server": "1h", "check": "2s"}
@@ -212,6 +214,7 @@ def resolve(haproxy: Any) -> Spec:
         frontends=frontends,
         check=Check(**sections["check"]),
         hard_stop_after=top["hard_stop_after"],
+        drain_timeout=top["drain_timeout"],
         globals=sections["global"],
         defaults=sections["defaults"],
         discouraged=("haproxy.bind_insecure",) if top["bind_insecure"] else (),

@@ -1,0 +1,278 @@
+"""From pillar and snapshots to what a real HAProxy serves."""
+
+import contextlib
+import json
+import socket
+import threading
+
+import pytest
+from haproxy_edge_minion.process import EdgeError
+
+from tests.unit.edge.material import free_port, raw, server, snapshot
+
+
+class Backend:
+    """A pod on loopback: tells its name, then echoes; keeps what PROXY header it was sent."""
+
+    def __init__(self, name):
+        self.name = name
+        self.headers = []
+        self.listener = socket.create_server(("127.0.0.1", 0))
+        self.port = self.listener.getsockname()[1]
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        with contextlib.suppress(OSError):
+            while True:
+                connection, _ = self.listener.accept()
+                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+
+    def _serve(self, connection):
+        with contextlib.suppress(OSError), connection:
+            header = connection.recv(28)
+            self.headers.append(header)
+            connection.sendall(self.name.encode() + b"\n")
+            while data := connection.recv(100):
+                connection.sendall(data)
+
+    def as_server(self, **more):
+        return server("127.0.0.1", self.port, pod=self.name, **more)
+
+    @property
+    def server_name(self):
+        return f"{self.name}:127.0.0.1:{self.port}"
+
+
+@pytest.fixture
+def pods():
+    made = sorted((Backend(name) for name in ("a", "b", "c")), key=lambda pod: pod.port)
+    yield made
+    for pod in made:
+        pod.listener.close()
+
+
+def connect(rig):
+    return socket.create_connection(("127.0.0.1", rig.port), timeout=5)
+
+
+def name_answered(connection):
+    return connection.recv(100).decode().strip()
+
+
+def of(*pods):
+    return snapshot(*(pod.as_server() for pod in pods))
+
+
+def test_from_nothing_to_serving_and_a_second_time_nothing(rig, pods):
+    step, problems = rig.apply(of(pods[0]))
+    assert (step.action, problems) == ("start", ())
+    assert rig.service.is_enabled
+    with connect(rig) as client:
+        assert name_answered(client) == pods[0].name
+    text, worker = rig.paths.config.read_text(), rig.worker()
+    assert rig.apply(of(pods[0])) == (None, ())
+    assert (rig.paths.config.read_text(), rig.worker(), rig.service.reloads) == (text, worker, 0)
+
+
+def test_pods_come_and_go_without_a_reload(rig, pods):
+    rig.apply(of(pods[0]))
+    worker = rig.worker()
+    for servers in (pods, pods[1:], [], pods[:2], pods):
+        step, problems = rig.apply(of(*servers))
+        assert (step.action, problems) == ("adjust", ())
+        assert rig.runs() == {pod.server_name: 100 for pod in servers}
+    assert (rig.worker(), rig.service.reloads, rig.leftovers()) == (worker, 0, set())
+
+
+def test_a_server_added_at_run_time_gets_the_same_proxy_header_and_check_as_one_of_the_file(rig, pods):
+    rig.apply(of())
+    rig.apply(of(pods[0]))
+    with connect(rig) as client:
+        assert name_answered(client) == pods[0].name
+    assert all(header.startswith(b"\r\n\r\n\x00\r\nQUIT\n") for header in pods[0].headers)
+    (running,) = rig.api.running().servers
+    assert running.checked
+
+
+def test_what_runs_after_a_reload_is_what_ran_before_it(rig, pods):
+    rig.apply(of(pods[0]))
+    rig.apply(snapshot(pods[0].as_server(state="draining"), pods[1].as_server()))
+    before = rig.api.running().servers
+    mixed = snapshot(pods[0].as_server(state="draining"), pods[1].as_server())
+    step, _ = rig.apply(mixed, haproxy={**rig.haproxy, "check": {"fall": 5}})
+    assert (step.action, step.reason) == ("reload", "frontends, settings or server flags changed")
+    assert rig.api.running().servers == before
+
+
+def test_a_draining_server_keeps_its_connections_and_gets_no_new_one(rig, pods):
+    rig.apply(of(pods[0]))
+    with connect(rig) as held:
+        assert name_answered(held) == pods[0].name
+        rig.apply(snapshot(pods[0].as_server(state="draining"), pods[1].as_server()))
+        assert rig.runs() == {pods[0].server_name: 0, pods[1].server_name: 100}
+        for _ in range(5):
+            with connect(rig) as client:
+                assert name_answered(client) == pods[1].name
+        held.sendall(b"still")
+        assert held.recv(100) == b"still"
+    rig.apply(of(*pods[:2]))
+    assert rig.runs() == {pods[0].server_name: 100, pods[1].server_name: 100}
+
+
+def test_a_removed_server_keeps_its_sessions_until_they_end(rig, pods):
+    rig.apply(of(pods[0]))
+    with connect(rig) as held:
+        name_answered(held)
+        rig.apply(of(pods[1]))
+        assert rig.leftovers() == {pods[0].server_name}
+        assert rig.apply(of(pods[1])) == (None, ())
+        held.sendall(b"still")
+        assert held.recv(100) == b"still"
+    wait_for(lambda: rig.apply(of(pods[1])) == (None, ()) and not rig.leftovers())
+
+
+def test_the_same_server_coming_back_while_it_drains_away_is_served_at_once(rig, pods):
+    rig.apply(of(pods[0]))
+    with connect(rig) as held:
+        name_answered(held)
+        rig.apply(of(pods[1]))
+        step, _ = rig.apply(of(pods[0]))
+        assert step.action == "adjust"
+        with connect(rig) as client:
+            assert name_answered(client) == pods[0].name
+        held.sendall(b"still")
+        assert held.recv(100) == b"still"
+
+
+def test_the_last_sessions_are_cut_after_drain_timeout_and_not_before(rig, pods):
+    rig.apply(of(pods[0]))
+    with connect(rig) as held:
+        name_answered(held)
+        rig.apply(of(pods[1]))
+        rig.uptime += 299
+        rig.apply(of(pods[1]))
+        held.sendall(b"still")
+        assert held.recv(100) == b"still"
+        rig.uptime += 1
+        rig.apply(of(pods[1]))
+        assert held.recv(100) == b""
+    wait_for(lambda: rig.apply(of(pods[1])) == (None, ()) and not rig.leftovers())
+
+
+def test_a_kill_between_two_commands_is_mended_by_the_next_run(rig, pods):
+    rig.apply(of(pods[0]))
+    name = pods[1].server_name
+    address = f"127.0.0.1:{pods[1].port}"
+    rig.api._talk([f"add server websecure/{name} {address} weight 100 send-proxy-v2 check check-send-proxy inter 2s"])
+    assert rig.leftovers() == {name}
+    step, _ = rig.apply(of(*pods[:2]))
+    assert step.action == "adjust"
+    assert rig.runs() == {pod.server_name: 100 for pod in pods[:2]}
+    assert all(running.checked for running in rig.api.running().servers)
+
+
+def test_a_server_somebody_put_into_maintenance_by_hand_is_brought_back(rig, pods):
+    rig.apply(of(pods[0]))
+    rig.api._talk([f"set server websecure/{pods[0].server_name} state maint"])
+    step, _ = rig.apply(of(pods[0]))
+    assert (step.action, rig.runs()) == ("adjust", {pods[0].server_name: 100})
+
+
+def test_a_port_in_use_fails_the_reload_and_everything_that_ran_goes_on_with_the_pods_of_now(rig, pods):
+    rig.apply(of(pods[0]))
+    with socket.create_server(("127.0.0.1", 0)) as taken, connect(rig) as held:
+        name_answered(held)
+        port = taken.getsockname()[1]
+        wider = {**rig.haproxy, "frontends": {"more": {"bind": f"127.0.0.1:{port}", "port": "websecure"}}}
+        with pytest.raises(EdgeError) as failure:
+            rig.apply(of(pods[1]), haproxy=wider)
+        assert f"haproxy.frontends.more: '127.0.0.1:{port}'" in str(failure.value)
+        assert "Address already in use" in str(failure.value)
+        assert "the last good configuration is back and keeps serving" in str(failure.value)
+        assert str(port) not in rig.paths.config.read_text()
+        with connect(rig) as client:
+            assert name_answered(client) == pods[1].name
+        held.sendall(b"still")
+        assert held.recv(100) == b"still"
+    step, problems = rig.apply(of(pods[1]), haproxy=wider)
+    assert (step.action, problems) == ("reload", ())
+
+
+def test_a_bind_haproxy_refuses_names_the_pillar_key_and_replaces_nothing(rig, pods):
+    rig.apply(of(pods[0]))
+    text = rig.paths.config.read_text()
+    with pytest.raises(EdgeError, match=r"haproxy\.bind: 'ipv6@443': haproxy: .*missing"):
+        rig.apply(of(pods[0]), haproxy={"bind": "ipv6@443"})
+    assert rig.paths.config.read_text() == text
+    assert not list(rig.paths.config.parent.glob(".haproxy*"))
+
+
+def test_an_unknown_service_keeps_what_was_served(rig, pods):
+    rig.apply(of(pods[0]))
+    given = {"snapshots": {"default": {"kube-system/traefik": "unknown"}}}
+    prepared = rig.edge.prepare(rig.haproxy, given, rig.render)
+    assert not rig.edge.differs(prepared)
+    assert rig.edge.serve() is None
+    assert "kube-system/traefik" in prepared.problems[0]
+
+
+def test_a_port_name_that_is_wrong_leaves_its_frontend_and_the_others_go_on(rig, pods):
+    rig.haproxy["frontends"] = {"ssh": {"bind": f"127.0.0.1:{free_port()}", "service": "gitea/ssh", "port": "ssh"}}
+    ssh = snapshot(pods[2].as_server(), port="ssh", service="gitea/ssh")
+    rig.apply(of(pods[0]), ssh)
+    renamed = snapshot(pods[2].as_server(), port="sshd", service="gitea/ssh")
+    step, problems = rig.apply(of(pods[1]), renamed)
+    assert step.action == "adjust"
+    assert rig.runs() == {pods[1].server_name: 100, pods[2].server_name: 100}
+    assert "it has sshd" in problems[0]
+
+
+def test_a_process_that_is_not_ours_is_reloaded_with_the_reason(rig, pods):
+    rig.paths.config.write_text(
+        f"global\n stats socket {rig.paths.socket} level admin expose-fd listeners\n"
+        f"defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
+        f"listen x\n bind 127.0.0.1:{rig.port}\n"
+    )
+    rig.service.start()
+    wait_for(lambda: rig.edge._process.running() is not None)
+    step, _ = rig.apply(of(pods[0]))
+    assert (step.action, step.reason) == ("reload", "the running configuration is not ours")
+    assert "listen x" in rig.paths.backup.read_text()
+
+
+def test_an_older_haproxy_that_refuses_a_command_is_reloaded_with_its_words_as_reason(rig, pods, monkeypatch):
+    rig.apply(of(pods[0]))
+    monkeypatch.setattr("haproxy_edge_minion.commands._ADDED", "[6]: something else")
+    step, _ = rig.apply(of(*pods[:2]))
+    assert step.action == "reload"
+    assert "New server registered" in step.reason
+    assert rig.runs() == {pod.server_name: 100 for pod in pods[:2]}
+
+
+def test_growth_from_nothing_to_thousands_and_back(rig):
+    many = [server(f"10.1.{n // 250}.{n % 250 + 1}") for n in range(3000)]
+    rig.apply(of())
+    worker = rig.worker()
+    for servers in (many[:1], many, [], many[:300], []):
+        rig.apply(snapshot(*servers))
+        assert len(rig.runs()) == len(servers)
+    assert (rig.worker(), rig.leftovers()) == (worker, set())
+
+
+def test_another_generation_with_the_same_content_changes_no_byte(rig, pods):
+    listed = [pod.as_server() for pod in pods]
+    rig.apply(json.dumps(raw({"websecure": listed}), sort_keys=True))
+    text = rig.paths.config.read_bytes()
+    rig.apply(json.dumps({**raw({"websecure": listed}), "generation": 1764000000001}, indent=1))
+    assert rig.paths.config.read_bytes() == text
+    assert text.endswith(b"\n")
+
+
+def wait_for(condition):
+    """A session's end is seen by HAProxy a moment later than by its client."""
+    done = threading.Event()
+    for _ in range(200):
+        if condition():
+            return
+        done.wait(0.02)
+    raise AssertionError("did not happen")

@@ -1,0 +1,34 @@
+"""Snapshots and specs for the tests of the edge."""
+
+import hashlib
+import json
+import socket
+from pathlib import Path
+
+TEMPLATE = Path(__file__).parents[3] / "salt/states/haproxy/files/haproxy.cfg.jinja"
+
+
+def server(address="10.42.0.7", port=8443, *, pod="traefik-1", state="ready", node="k3s-1", zone=""):
+    return {"pod": pod, "address": address, "port": port, "state": state, "node": node, "zone": zone}
+
+
+def digest(content):
+    meant = {key: content[key] for key in ("schema", "cluster", "service", "ports")}
+    text = json.dumps(meant, sort_keys=True, separators=(",", ":"))
+    return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
+
+
+def raw(ports, *, service="kube-system/traefik", cluster="default", generation=1764000000000):
+    content = {"schema": 1, "cluster": cluster, "service": service, "generation": generation, "ports": ports}
+    return {**content, "digest": digest(content)}
+
+
+def snapshot(*servers, port="websecure", **more):
+    """JSON text of a snapshot with these servers at one port name."""
+    return json.dumps(raw({port: list(servers)} if servers else {}, **more), sort_keys=True, separators=(",", ":"))
+
+
+def free_port():
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        return taken.getsockname()[1]
