@@ -7,6 +7,7 @@ import threading
 
 import pytest
 from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.spec import BALANCES, PROXY_PROTOCOLS
 
 from tests.unit.edge.material import free_port, raw, server, snapshot
 
@@ -56,7 +57,7 @@ def connect(rig):
 
 
 def name_answered(connection):
-    return connection.recv(100).decode().strip()
+    return connection.recv(100).decode().partition("\n")[0]
 
 
 def of(*pods):
@@ -117,6 +118,25 @@ def test_a_draining_server_keeps_its_connections_and_gets_no_new_one(rig, pods):
         assert held.recv(100) == b"still"
     rig.apply(of(*pods[:2]))
     assert rig.runs() == {pods[0].server_name: 100, pods[1].server_name: 100}
+
+
+@pytest.mark.parametrize("balance", BALANCES)
+@pytest.mark.parametrize("proxy_protocol", PROXY_PROTOCOLS)
+def test_every_balance_and_proxy_protocol_takes_servers_at_run_time(rig, pods, balance, proxy_protocol):
+    frontend = {
+        "port": "websecure",
+        "balance": balance,
+        "proxy_protocol": proxy_protocol,
+        "bind": rig.haproxy.pop("bind"),
+    }
+    rig.haproxy["frontends"] = {"any": frontend}
+    rig.apply(of(pods[0]))
+    step, _ = rig.apply(snapshot(pods[0].as_server(state="draining"), pods[1].as_server()))
+    assert step.action == "adjust"
+    with connect(rig) as client:
+        client.sendall(b"hello")
+        assert name_answered(client) == pods[1].name
+    assert rig.service.reloads == 0
 
 
 def test_a_removed_server_keeps_its_sessions_until_they_end(rig, pods):

@@ -145,7 +145,11 @@ def _port_name(value: Any) -> str | None:
 
 
 def _extra_lines(value: Any) -> str | None:
-    return None if value == [] else _lines(value)
+    if value == []:
+        return None
+    if any(str(line).split()[:2] == ["stats", "socket"] for line in _listed(value)):
+        return "the stats socket is always there and cannot be replaced"
+    return _lines(value)
 
 
 FRONTEND_KEYS = (

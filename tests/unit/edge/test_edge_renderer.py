@@ -1,0 +1,92 @@
+"""Skeleton and server lines make the file; equal input makes equal bytes and nothing can inject a line."""
+
+import jinja2
+import pytest
+from haproxy_edge_minion import commands
+from haproxy_edge_minion.diagnosis import explain
+from haproxy_edge_minion.renderer import SkeletonError, fill, seal, server_flags, server_line
+from haproxy_edge_minion.snapshot import check
+from haproxy_edge_minion.spec import resolve
+
+from tests.unit.edge.material import TEMPLATE, server, snapshot
+
+
+def spec_of(**pillar):
+    return resolve({"bind": "ipv6@:443", **pillar})
+
+
+def skeleton(spec):
+    return jinja2.Template(TEMPLATE.read_text()).render(spec=spec)
+
+
+def servers(*listed):
+    return check(snapshot(*listed)).ports["websecure"]
+
+
+def test_a_server_line_carries_name_place_weight_flags_and_its_node_as_a_comment():
+    (one,) = servers(server("fd42::7"))
+    flags = server_flags(spec_of(), spec_of().frontends[0])
+    assert server_line(one, flags) == (
+        "    server traefik-1:fd42::7:8443 [fd42::7]:8443 weight 100 "
+        "send-proxy-v2 check-send-proxy check inter 2s fall 3 rise 2 # node k3s-1"
+    )
+
+
+def test_file_and_command_carry_the_same_flags():
+    (one,) = servers(server(node=""))
+    flags = server_flags(spec_of(), spec_of().frontends[0])
+    command = commands.add("websecure", one, flags).text
+    assert command.replace("add server websecure/", "    server ") == server_line(one, flags)
+
+
+def test_the_file_ends_in_a_newline_and_has_what_keeps_connections():
+    spec = spec_of()
+    sealed, digest = seal(skeleton(spec), spec)
+    text = fill(sealed, spec, {"websecure": servers(server())})
+    assert text.endswith("\n")
+    for needed in ("retries 3", "option redispatch 1", "timeout connect 2s", "hard-stop-after 30m", digest):
+        assert needed in text
+    assert text.count("    server ") == 1
+
+
+def test_balance_source_is_consistent():
+    spec = resolve({"frontends": {"a": {"bind": ":1", "port": "a", "balance": "source"}}})
+    assert "balance source\n    hash-type consistent" in skeleton(spec)
+
+
+@pytest.mark.parametrize("pillar", [{"check": {"inter": "1s"}}, {"global": {"maxconn": 7}}, {"hard_stop_after": "1m"}])
+def test_settings_and_server_flags_change_the_digest(pillar):
+    one, other = spec_of(), spec_of(**pillar)
+    assert seal(skeleton(one), one)[1] != seal(skeleton(other), other)[1]
+
+
+def test_servers_do_not_change_the_digest():
+    spec = spec_of()
+    sealed, digest = seal(skeleton(spec), spec)
+    assert seal(skeleton(spec), spec) == (sealed, digest)
+
+
+@pytest.mark.parametrize("lost", ["@haproxy-edge-skeleton-digest@", "# haproxy-edge: servers of websecure"])
+def test_a_sites_template_without_our_marks_is_refused(lost):
+    spec = spec_of()
+    with pytest.raises(SkeletonError, match="the template must hold"):
+        seal(skeleton(spec).replace(lost, ""), spec)
+
+
+@pytest.mark.parametrize("bad", ["a;b", "a\nb", "a<<b", "a\\b", 'a"b', "a\x00"])
+def test_no_value_can_end_a_command_and_begin_another(bad):
+    with pytest.raises(ValueError, match="not sent to HAProxy"):
+        commands.maintenance("websecure", bad)
+
+
+def test_haproxys_message_is_brought_back_to_the_pillar_key():
+    spec = resolve({"bind": ["ipv4@:443", "ipv6@443"]})
+    text = skeleton(spec)
+    line = text.splitlines().index("    bind ipv6@443") + 1
+    said = f"[ALERT]    (7) : config : parsing [/x/haproxy.cfg:{line}] : 'bind' : missing port number\n"
+    (problem,) = explain(said + "[ALERT]    (7) : config : Fatal errors found in configuration.\n", text, spec)
+    assert problem == "haproxy.bind: 'ipv6@443': haproxy: 'bind' : missing port number"
+
+
+def test_a_message_nobody_understands_is_passed_on():
+    assert explain("[ALERT] (1) : something new\n", "", spec_of()) == ["haproxy: something new"]
