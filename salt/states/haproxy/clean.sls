@@ -1,7 +1,9 @@
 {#- Takes back what `state.apply haproxy` did to the configuration; the package stays.  -#}
-{%- do salt['saltutil.sync_utils']() %}
-{%- do salt['saltutil.sync_modules']() %}
-{%- do salt['saltutil.sync_states']() %}
+{%- set new = salt['saltutil.sync_utils'](refresh=False) + salt['saltutil.sync_modules'](refresh=False)
+            + salt['saltutil.sync_states'](refresh=False) %}
+{%- if new %}
+{%-   do salt['saltutil.refresh_modules']() %}
+{%- endif %}
 
 haproxy configuration restored:
   haproxy_edge.cleaned:
