@@ -33,7 +33,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish(session: pytest.Session) -> None:
     """Edge images are built before the first test, so that no test's time limit includes it."""
-    if IS_ROOT and not session.config.option.collectonly and any(map(_wants_lab, session.items)):
+    wanted = any(_stage(item) == "e2e" for item in session.items)
+    if IS_ROOT and wanted and not session.config.option.collectonly:
         _build_images(session.config)
 
 
