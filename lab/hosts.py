@@ -153,7 +153,7 @@ def stop_all() -> None:
 
 
 def _in_own_cgroup(name: str, command: list[str]) -> list[str]:
-    """A delegated scope where systemd is PID 1; else hand-made groups, which a shell enters before it becomes nspawn."""
+    """A delegated scope where systemd is PID 1; else hand-made groups, entered by a shell that becomes nspawn."""
     if Path("/run/systemd/system").is_dir():
         return ["systemd-run", "--quiet", "--scope", "--property=Delegate=yes", f"--unit=hel-{name}", *command]
     groups = [hierarchy / f"hel-{name}" for hierarchy in _hierarchies()]
