@@ -60,5 +60,16 @@ def test_the_file_root_is_where_the_states_are(example: dict[str, Any]):
     assert [(ROOT / path.removeprefix(INSTALLED_AT) / "haproxy/init.sls").is_file() for path in ours] == [True]
 
 
+def test_the_page_of_rights_says_what_the_role_grants():
+    objects = list(yaml.safe_load_all((ROOT / "deploy/rbac.yaml").read_text()))
+    page = (ROOT / "docs/rbac.md").read_text()
+    (role,) = [item for item in objects if item["kind"] == "Role"]
+    granted = {(resource, verb) for rule in role["rules"] for resource in rule["resources"] for verb in rule["verbs"]}
+    assert granted == {(kind, verb) for kind in ("endpointslices", "endpoints") for verb in ("get", "list", "watch")}
+    assert all(f"| {item['kind']} |" in page for item in objects)
+    (account,) = [item["metadata"] for item in objects if item["kind"] == "ServiceAccount"]
+    assert f"system:serviceaccount:{account['namespace']}:{account['name']}" in page
+
+
 def test_there_are_examples_of_each_kind():
     assert all(having(key) for key in ("haproxy", "engines", "reactor", "file_roots"))
