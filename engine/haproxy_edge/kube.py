@@ -84,8 +84,10 @@ class Api:
 
         headers: dict[str, str] = {"Accept": "application/json"}
         try:
-            # re-reads a rotated in-cluster token and refreshes an exec or OIDC credential
-            self._client.update_params_for_auth(headers, [], ["BearerToken"])
+            # asks the client each time: it re-reads a rotated in-cluster token and refreshes exec credentials
+            for setting in self._client.configuration.auth_settings().values():
+                if setting["in"] == "header" and setting["value"]:
+                    headers[setting["key"]] = setting["value"]
             url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
             response = self._client.rest_client.pool_manager.request(
                 "GET",
