@@ -1,0 +1,134 @@
+"""Pods: a real nginx with TLS behind PROXY protocol, and a plain TCP backend, at an address of the pod net.
+
+A pod leaves as in a cluster: it is told to end, accepts for some seconds more, and is gone. `Pod.kill` is the other
+case, with no warning at all.
+"""
+
+from __future__ import annotations
+
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from lab import fabric, tls
+from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
+
+HOST_NAME = "app.lab"
+_NGINX = """\
+daemon off;
+worker_processes 1;
+pid {directory}/nginx.nginx-pid;
+error_log {directory}/error.log notice;
+events {{ worker_connections 2048; }}
+http {{
+    log_format told '$proxy_protocol_addr $proxy_protocol_port $server_port $status';
+    access_log {directory}/access.log told;
+    client_body_temp_path {directory}/t1; proxy_temp_path {directory}/t2; fastcgi_temp_path {directory}/t3;
+    uwsgi_temp_path {directory}/t4; scgi_temp_path {directory}/t5;
+    server {{
+        listen {address}:8443 ssl proxy_protocol;
+        listen {address}:8000 proxy_protocol;
+        ssl_certificate {certificate.certificate};
+        ssl_certificate_key {certificate.key};
+        ssl_session_cache off;
+        location / {{ default_type text/plain; return 200 "{name} $proxy_protocol_addr $proxy_protocol_port\\n"; }}
+    }}
+}}
+"""
+
+
+class Pod:
+    """One pod; ``node`` is only a name."""
+
+    def __init__(self, name: str, address: str, certificate: tls.Certificate, *, node: str = "node-1") -> None:
+        self.name = name
+        self.address = address
+        self.node = node
+        self._certificate = certificate
+        self.directory = RUN / "pods" / name
+
+    def start(self) -> None:
+        """Returns when both nginx and the backend accept."""
+        self.directory.mkdir(parents=True, exist_ok=True)
+        namespace, length = fabric.namespace("pods"), "64" if ":" in self.address else "24"
+        nodad = ["nodad"] if ":" in self.address else []
+        run(["ip", "-n", namespace, "addr", "replace", f"{self.address}/{length}", "dev", "eth0", *nodad])
+        configuration = self.directory / "nginx.conf"
+        bracketed = f"[{self.address}]" if ":" in self.address else self.address
+        configuration.write_text(
+            _NGINX.format(directory=self.directory, address=bracketed, certificate=self._certificate, name=self.name)
+        )
+        nginx = ["nginx", "-c", str(configuration), "-e", str(self.directory / "error.log")]
+        spawn("nginx", netns(namespace, nginx), run=self.directory)
+        backend = [sys.executable, "-m", "lab.pod_backend", self.name, self.address, str(self.backend_log)]
+        checkout = str(Path(__file__).resolve().parent.parent)
+        spawn("backend", netns(namespace, backend), run=self.directory, environment={"PYTHONPATH": checkout})
+        wait_for(self._accepts, 10, f"pod {self.name} (see {self.directory})", every=0.02)
+
+    @property
+    def access_log(self) -> Path:
+        """One line per request: client address and port as told by the PROXY header, own port, status."""
+        return self.directory / "access.log"
+
+    @property
+    def backend_log(self) -> Path:
+        """One line per connection to the TCP backend, see `lab.pod_backend`."""
+        return self.directory / "backend.log"
+
+    def stop(self) -> None:
+        """Stop accepting, let open requests end."""
+        end(self.directory / "nginx.pid", patience=3, first=signal.SIGQUIT)
+        end(self.directory / "backend.pid", patience=1)
+        self._drop_address()
+
+    def kill(self) -> None:
+        """No warning: processes killed, address gone."""
+        self._drop_address()
+        for name in ("nginx", "backend"):
+            end(self.directory / f"{name}.pid", patience=0.1, first=signal.SIGKILL)
+
+    def _drop_address(self) -> None:
+        length = "64" if ":" in self.address else "24"
+        run(
+            ["ip", "-n", fabric.namespace("pods"), "addr", "del", f"{self.address}/{length}", "dev", "eth0"],
+            check=False,
+        )
+
+    def _accepts(self) -> bool:
+        listening = run(["ip", "netns", "exec", fabric.namespace("pods"), "ss", "-Hltn"]).stdout
+        bracketed = f"[{self.address}]" if ":" in self.address else self.address
+        return all(f"{bracketed}:{port} " in listening for port in (8443, 8000, 9000))
+
+
+class Pods:
+    """Makes pods with addresses that are used once only."""
+
+    def __init__(self) -> None:
+        self._certificate = tls.make(RUN / "pods-tls", [HOST_NAME])
+        self._number = 10
+        self.all: list[Pod] = []
+
+    @property
+    def authority(self) -> Path:
+        """The certificate a client has to trust."""
+        return self._certificate.authority
+
+    def add(self, *, version: int = 4) -> Pod:
+        """Start one more."""
+        self._number += 1
+        if self._number > 250:
+            raise LabError("no pod address is left in this lab")
+        address = fabric.pod_address(self._number, version)
+        pod = Pod(f"app-{self._number}", address, self._certificate, node=f"node-{self._number % 3 + 1}")
+        pod.start()
+        self.all.append(pod)
+        return pod
+
+
+def stop_all() -> None:
+    """Every pod of a former lab, too."""
+    for directory in sorted((RUN / "pods").glob("*")):
+        for name in ("nginx", "backend"):
+            end(directory / f"{name}.pid", patience=0.1, first=signal.SIGKILL)
+    shutil.rmtree(RUN / "pods", ignore_errors=True)
