@@ -1,0 +1,97 @@
+"""The lab's command line: ``python -m lab --help``."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from lab import demo, fabric, image, topology
+from lab.hosts import EdgeHost
+from lab.master import exec_salt
+from lab.processes import RUN, LabError, netns
+
+
+def main() -> int:
+    """The exit status."""
+    arguments = _parser().parse_args()
+    try:
+        if os.geteuid() != 0:
+            raise LabError("the lab needs root: network namespaces, mounts and containers")
+        return int(arguments.call(arguments) or 0)
+    except LabError as error:
+        print(f"lab: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("lab: interrupted; everything is taken down", file=sys.stderr)
+    return 1
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m lab", description="A whole installation on one machine.")
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    def command(name: str, call: object, text: str) -> argparse.ArgumentParser:
+        sub = commands.add_parser(name, help=text, description=text)
+        sub.set_defaults(call=call)
+        return sub
+
+    command("build", lambda _: topology.build_images(set(image.RELEASES)), "build the edge images that are missing")
+    up = command("up", _up, "start the lab and leave it running")
+    up.add_argument("--edges", type=int, default=3)
+    command("down", lambda _: topology.down(), "take the lab down")
+    show = command("demo", _demo, "the main job before your eyes")
+    show.add_argument("--keep", action="store_true", help="leave the lab up")
+    show.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
+    for name, text in (("salt", "salt on the lab's master"), ("salt-run", "a runner on the lab's master")):
+        command(name, _salt(name), text).add_argument("arguments", nargs=argparse.REMAINDER)
+    run = command("run", _run, "a command on an edge: run edge1 systemctl status haproxy")
+    run.add_argument("edge")
+    run.add_argument("arguments", nargs=argparse.REMAINDER)
+    for name, host, text in (
+        ("kubectl", "api", "kubectl on the lab's cluster"),
+        ("client", "client", "a command where the clients are"),
+    ):
+        command(name, _inside(name, host), text).add_argument("arguments", nargs=argparse.REMAINDER)
+    return parser
+
+
+def _up(arguments: argparse.Namespace) -> None:
+    demo.start(topology.Lab(arguments.edges))
+    print(demo.HOW_TO_PLAY)
+
+
+def _demo(arguments: argparse.Namespace) -> int:
+    if arguments.kubeconfig:
+        return demo.follow(arguments.kubeconfig, keep=arguments.keep)
+    return demo.show(keep=arguments.keep)
+
+
+def _salt(program: str) -> object:
+    return lambda arguments: exec_salt(arguments.arguments, program)
+
+
+def _run(arguments: argparse.Namespace) -> int:
+    done = EdgeHost(arguments.edge).run(arguments.arguments, check=False)
+    print(done.stdout, end="")
+    print(done.stderr, end="", file=sys.stderr)
+    return done.returncode
+
+
+def _inside(program: str, host: str) -> object:
+    def call(arguments: argparse.Namespace) -> None:
+        if not RUN.exists():
+            raise LabError("the lab is not up: make lab")
+        command = arguments.arguments
+        if program == "kubectl":
+            command = ["kubectl", "--kubeconfig", str(RUN / "cluster/admin.kubeconfig"), *command]
+        elif not command:
+            raise LabError(demo.HOW_TO_PLAY)
+        command = netns(fabric.namespace(host), command)
+        os.execvp(command[0], command)
+
+    return call
+
+
+if __name__ == "__main__":
+    sys.exit(main())
