@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine lab clean-lab
+.PHONY: help venv demo test lint bench-engine lab clean-lab modules-digest
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -31,8 +31,14 @@ lint: venv ## ruff, mypy --strict, import-linter
 bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
 	@$(PYTHON) -m bench.engine
 
+modules-digest: ## after a change of the edge's modules: let edges see that they are new
+	@python3 tools/modules_digest.py
+
 lab: venv ## start the lab: edges, master, cluster, pods
 	@$(PYTHON) -m lab up
 
-clean-lab: venv ## take the lab down
+clean-modules-digest: ## after a change of the edge's modules: let edges see that they are new
+	@python3 tools/modules_digest.py
+
+lab: venv ## take the lab down
 	@$(PYTHON) -m lab down

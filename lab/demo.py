@@ -60,15 +60,9 @@ class Story:
             "failed_connections": self.failed,
             "seconds": round(seconds, 1),
             "figures": [
-                _figure(
-                    "change to all edges, state lane, p50",
-                    "<= 2.0",
-                    round((p50 or 0) / 1000, 3),
-                    "s",
-                    p50 is not None and p50 <= 2000,
-                ),
-                _figure("failed connections in rolling changes", "== 0", self.failed, "connections", self.failed == 0),
-                _figure("whole demo", "<= 360 first, <= 90 later", round(seconds, 1), "s", seconds <= 90),
+                _figure("change to all edges, state lane, p50", 2.0, round((p50 or 99999) / 1000, 3), "s"),
+                _figure("failed connections in rolling changes", 0, self.failed, "connections"),
+                _figure("whole demo with images built", 90, round(seconds, 1), "s"),
             ],
         }
 
@@ -125,7 +119,9 @@ def _roll(lab: Lab, pods: list[Pod], story: Story) -> list[Pod]:
     with Probe(lab.places(9000), rate=RATE, seconds=300) as probe:
         time.sleep(0.5)
         for number in range(1, ROLLING_CHANGES + 1):
-            old, pods = pods[0], [*pods[1:], lab.pods.add(version=4 + 2 * (number % 2))]
+            # a pod's successor has an address of the same family, so a change is a change of one slice
+            old = pods[0]
+            pods = [*pods[1:], lab.pods.add(version=6 if ":" in old.address else 4)]
             changed = time.monotonic()
             lab.serve(pods, leaving=[old])
             took = _await(probe, changed, pods)
@@ -206,5 +202,5 @@ def _say_failures(records: list[Record]) -> None:
         say(f"    {record.place}: {record.error}")
 
 
-def _figure(name: str, goal: str, measured: float, unit: str, met: bool) -> dict[str, Any]:
-    return {"name": name, "goal": goal, "measured": measured, "unit": unit, "met": met}
+def _figure(name: str, highest: float, measured: float, unit: str) -> dict[str, Any]:
+    return {"name": name, "goal": f"<= {highest}", "measured": measured, "unit": unit, "met": measured <= highest}

@@ -97,6 +97,7 @@ def say(message: str) -> None:
 
 
 def _recipe() -> str:
+    """A digest of the code that builds: comments and layout count, which is cheap and never wrong."""
     return hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:12]
 
 
@@ -179,7 +180,7 @@ def _collect_packages(root: Path) -> None:
 
 
 def _install_salt(root: Path) -> None:
-    """A wheel is built where one is missing (timelib), by the image's own Python, with a compiler only for that time."""
+    """A missing wheel (timelib) is built by the image's own Python, with a compiler only for that time."""
     with _build_environment(root) as builder:
         _in(builder, "apt-get", "install", "-y", "-qq", "--no-install-recommends", "gcc", "libc6-dev", "python3-dev")
         _in(builder, "python3", "-m", "venv", "/opt/build")

@@ -6,11 +6,12 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import signal
 import subprocess
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +60,8 @@ class Probe:
         }
         self._output = RUN / "traffic.jsonl"
         self._process: subprocess.Popen[bytes] | None = None
+        self._records: list[Record] = []
+        self._read = 0
 
     def __enter__(self) -> Probe:
         command = [sys.executable, "-m", "lab.traffic_worker", json.dumps(self._order)]
@@ -93,19 +96,26 @@ class Probe:
     def records(self) -> list[Record]:
         """All so far, by their end."""
         with self._output.open() as output:
-            return [Record(*json.loads(line)) for line in output if line.endswith("\n")]
+            output.seek(self._read)
+            for line in iter(output.readline, ""):
+                # the last line may still be being written
+                if not line.endswith("\n"):
+                    break
+                self._records.append(Record(*json.loads(line)))
+                self._read += len(line)
+        return self._records
 
 
-def converged(records: Iterable[Record], changed_at: float, wanted: frozenset[str]) -> dict[str, float] | None:
+def converged(records: Sequence[Record], changed_at: float, wanted: frozenset[str]) -> dict[str, float] | None:
     """Seconds from ``changed_at`` until each place answered from ``wanted`` alone; None while any has not.
 
     A place has converged when the last answer from another pod lies behind it and one from ``wanted`` came after; with
     nothing wanted, when the last answer lies behind and a refusal came after.
     """
     by_place: dict[str, list[Record]] = {}
-    for record in records:
-        if record.end > changed_at:
-            by_place.setdefault(record.place, []).append(record)
+    # they are in order of their end: what came before the change is not looked at again and again
+    for record in itertools.takewhile(lambda record: record.end > changed_at, reversed(records)):
+        by_place.setdefault(record.place, []).append(record)
     found = {place: _converged(listed, changed_at, wanted) for place, listed in by_place.items()}
     if not found or any(moment is None for moment in found.values()):
         return None

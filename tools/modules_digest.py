@@ -1,0 +1,33 @@
+"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; see there. ``--check`` only compares."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import sys
+from pathlib import Path
+
+STATES = Path(__file__).resolve().parent.parent / "salt/states"
+RELEASE = STATES / "_utils/haproxy_edge_minion/release.py"
+_LINE = re.compile(r'^MODULES = ".*"$', re.MULTILINE)
+
+
+def digest() -> str:
+    """Over name and content of every module that is synced, this line left out."""
+    found = hashlib.sha256()
+    for path in sorted(STATES.glob("_*/**/*.py")):
+        found.update(f"{path.relative_to(STATES)}\n{_LINE.sub('', path.read_text())}\n".encode())
+    return found.hexdigest()
+
+
+def main() -> int:
+    text = RELEASE.read_text()
+    wanted = _LINE.sub(f'MODULES = "{digest()}"', text)
+    if "--check" in sys.argv:
+        return int(text != wanted)
+    RELEASE.write_text(wanted)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
