@@ -1,4 +1,4 @@
-"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; see there. ``--check`` only compares."""
+"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; ``--check`` only compares."""
 
 from __future__ import annotations
 

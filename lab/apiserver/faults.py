@@ -2,7 +2,8 @@
 
 Kinds: ``drop`` closes every connection, ``stall`` accepts and never answers, ``status`` answers with ``code`` (and
 ``retry_after`` seconds), ``error-event`` sends an ERROR event on watches, ``truncated`` cuts lists in the middle,
-``wrong-kind`` answers lists with another kind.
+``wrong-kind`` answers lists with another kind. Watches that are open when a fault begins are ended in the way of that
+fault: cut, stalled, or with an ERROR event.
 """
 
 from __future__ import annotations
@@ -30,6 +31,7 @@ class Faults:
         self._fault: Fault | None = None
         self.cleared = threading.Event()
         self.cleared.set()
+        self.begun = 0
 
     @property
     def now(self) -> Fault | None:
@@ -41,6 +43,7 @@ class Faults:
         if fault.kind not in KINDS:
             raise ValueError(f"{fault.kind!r} is not one of {', '.join(KINDS)}")
         self._fault = fault
+        self.begun += 1
         self.cleared.clear()
 
     def clear(self) -> None:

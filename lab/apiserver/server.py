@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 from urllib.parse import parse_qsl, urlsplit
 
 import yaml
@@ -192,17 +192,12 @@ class Handler(BaseHTTPRequestHandler):
         deadline = time.monotonic() + int(query.get("timeoutSeconds") or _WATCH_DEFAULT)
         bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
         bookmark_at = time.monotonic() + _BOOKMARK_EVERY
+        faults_begun = self.server.faults.begun
         while (now := time.monotonic()) < deadline:
             seen = storage.version
             events = storage.after(version, plural, min(deadline, bookmark_at, now + 0.5) - now)
-            if self._faulty("drop"):
-                self.close_connection = True
-                raise ConnectionResetError
-            if self._faulty("stall"):
-                self.server.faults.cleared.wait(600)
-                raise ConnectionResetError
-            if self._faulty("error-event"):
-                raise ApiFailure(500, "InternalError", "made by the test")
+            if not self._user.is_admin and self.server.faults.begun != faults_begun:
+                self._break_watch()
             for event in events:
                 if request.namespace in ("", event.item["metadata"].get("namespace", "")):
                     self._change(event.kind, event.item, event.before, fits)
@@ -212,6 +207,14 @@ class Handler(BaseHTTPRequestHandler):
                 bookmark_at += _BOOKMARK_EVERY
         if bookmarks:
             self._bookmark(request, version)
+
+    def _break_watch(self) -> NoReturn:
+        if self._faulty("error-event"):
+            raise ApiFailure(500, "InternalError", "made by the test")
+        if self._faulty("stall"):
+            self.server.faults.cleared.wait(600)
+        self.close_connection = True
+        raise ConnectionResetError
 
     def _start(self, request: Request, query: dict[str, str], fits: Callable[[Any], bool]) -> int:
         asked = query.get("resourceVersion", "")

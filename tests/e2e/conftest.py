@@ -1,0 +1,90 @@
+"""One lab for all end-to-end tests; each test begins with three pods behind the service and every edge serving them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+
+from lab.demo import start
+from lab.hosts import EdgeHost
+from lab.pods import Pod
+from lab.processes import LabError, wait_for
+from lab.topology import PILLAR, Lab
+
+Apply = Callable[..., dict[str, dict[str, Any]]]
+
+
+class World:
+    """The lab with words for what tests do to it."""
+
+    def __init__(self, lab: Lab, pods: list[Pod]) -> None:
+        self.lab = lab
+        self.pods = pods
+
+    def apply(self, target: str = "edge*", *arguments: str) -> dict[str, dict[str, Any]]:
+        """``state.apply haproxy`` as {minion: {function: return of that state}}."""
+        returned = self.lab.master.salt(target, "state.apply", "haproxy", "queue=True", *arguments)
+        return {minion: self._by_function(minion, states) for minion, states in returned.items()}
+
+    @staticmethod
+    def _by_function(minion: str, states: Any) -> dict[str, Any]:
+        if not isinstance(states, dict):
+            raise LabError(f"{minion}: {states}")
+        return {"{0}.{3}".format(*key.split("_|-")): value for key, value in states.items()}
+
+    def pillar(self, edge: EdgeHost, haproxy: Any) -> None:
+        """That edge's pillar; the others keep the lab's."""
+        self.lab.set_pillar({host.name: PILLAR for host in self.lab.edges} | {edge.name: {"haproxy": haproxy}})
+
+    def config(self, edge: EdgeHost) -> str:
+        return edge.path("/etc/haproxy/haproxy.cfg").read_text()
+
+    def worker(self, edge: EdgeHost) -> tuple[str, ...]:
+        """Process ids of HAProxy on that edge."""
+        return tuple(sorted(edge.run(["pgrep", "-x", "haproxy"]).stdout.split()))
+
+    def servers(self, edge: EdgeHost, backend: str = "tcp") -> set[str]:
+        """Names of the pods the configuration file sends new connections of that backend to."""
+        section = self.config(edge).split(f"\nbackend {backend}\n")[1].split("\nfrontend ")[0]
+        lines = [line.split() for line in section.splitlines() if line.strip().startswith("server ")]
+        return {words[1].split(":")[0] for words in lines if words[words.index("weight") + 1] != "0"}
+
+    def await_servers(self, wanted: list[Pod], *, timeout: float = 30) -> None:
+        """Until every edge's configuration names exactly these pods."""
+        names = {pod.name for pod in wanted}
+        wait_for(
+            lambda: all(self.servers(edge) == names for edge in self.lab.edges),
+            timeout,
+            f"edges to have {sorted(names)}",
+        )
+
+    def quiet(self, seconds: float) -> list[str]:
+        """The configurations after that long; used to see that nothing happens."""
+        time.sleep(seconds)
+        return [self.config(edge) for edge in self.lab.edges]
+
+
+@pytest.fixture(scope="session")
+def whole_lab() -> Iterator[World]:
+    lab = Lab(engine={"watch_timeout": 20, "read_timeout": 25, "backoff_max": 2})
+    from lab import topology
+
+    try:
+        yield World(lab, start(lab))
+    finally:
+        topology.down()
+
+
+@pytest.fixture
+def world(whole_lab: World) -> World:
+    lab = whole_lab.lab
+    if lab.cluster.is_embedded:
+        lab.cluster.fault(None)
+    lab.set_pillar({edge.name: PILLAR for edge in lab.edges})
+    lab.serve(whole_lab.pods)
+    whole_lab.apply()
+    whole_lab.await_servers(whole_lab.pods)
+    return whole_lab

@@ -1,0 +1,100 @@
+"""Edges follow the cluster: pods roll, vanish and return, and clients notice nothing."""
+
+from __future__ import annotations
+
+import pytest
+
+from lab.cluster_objects import Endpoint, endpoint_slice
+from lab.topology import SERVICE
+from lab.traffic import Probe, fetch
+
+
+def test_ten_rolling_changes_fail_no_connection(world):
+    lab, pods = world.lab, list(world.pods)
+    with Probe(lab.places(9000), rate=20, seconds=240) as probe:
+        for _ in range(10):
+            old = pods[0]
+            pods = [*pods[1:], lab.pods.add(version=6 if ":" in old.address else 4)]
+            lab.serve(pods, leaving=[old])
+            world.await_servers(pods)
+        lab.serve(pods)
+        world.await_servers(pods)
+    failed = [record for record in probe.records() if record.failed]
+    assert len(probe.records()) > 500
+    assert failed == []
+    for pod in set(world.pods) - set(pods):
+        pod.stop()
+    world.pods = pods
+
+
+def test_pods_come_and_go_without_a_new_worker(world):
+    lab = world.lab
+    before = {edge.name: world.worker(edge) for edge in lab.edges}
+    more = [*world.pods, lab.pods.add()]
+    lab.serve(more)
+    world.await_servers(more)
+    lab.serve(world.pods)
+    world.await_servers(world.pods)
+    more[-1].stop()
+    assert {edge.name: world.worker(edge) for edge in lab.edges} == before
+
+
+@pytest.mark.parametrize("version", [4, 6])
+def test_the_client_s_address_reaches_the_pod_across_address_families(world, version):
+    lab = world.lab
+    pods = [lab.pods.add(version=version)]
+    lab.serve(pods)
+    world.await_servers(pods)
+    for place in lab.places(443, tls=True):
+        answer = fetch(place, lab.pods.authority)
+        own = "fd90::3" if ":" in place.address else "10.90.0.3"
+        assert (answer.error, answer.pod, answer.client) == ("", pods[0].name, own)
+    headers = pods[0].backend_log.read_text().splitlines()
+    assert not [line for line in headers if line.startswith("bad")]
+    lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[0].stop()
+
+
+def test_an_emptied_service_is_held_for_its_grace_and_returns_at_once(world):
+    lab = world.lab
+    lab.serve([])
+    assert all(world.servers(edge) for edge in lab.edges)
+    world.await_servers([])
+    lab.serve(world.pods)
+    world.await_servers(world.pods)
+
+
+def test_shuffled_slices_change_nothing(world):
+    lab = world.lab
+    before = world.quiet(0)
+    listed = [Endpoint(pod.name, pod.address, pod.node) for pod in world.pods if ":" not in pod.address]
+    lab.cluster.put(endpoint_slice(SERVICE, reversed(listed), name="traefik-ipv4"))
+    lab.cluster.put(endpoint_slice(SERVICE, listed[:1], name="traefik-duplicate"))
+    assert world.quiet(1.5) == before
+    lab.cluster.delete(endpoint_slice(SERVICE, [], name="traefik-duplicate"))
+
+
+def test_the_node_of_each_pod_stands_at_its_server_line(world):
+    for pod in world.pods:
+        line = next(line for line in world.config(world.lab.edges[0]).splitlines() if f"server {pod.name}:" in line)
+        assert line.endswith(f"# node {pod.node}")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
+    + [{"kind": kind} for kind in ("drop", "stall", "truncated", "wrong-kind", "error-event")],
+    ids=lambda fault: str(fault.get("code", fault["kind"])),
+)
+def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault):
+    lab = world.lab
+    if not lab.cluster.is_embedded:
+        return
+    before = world.quiet(0)
+    lab.cluster.fault(**fault)
+    more = [*world.pods[:2]]
+    lab.serve(more)
+    assert world.quiet(1.0) == before
+    lab.cluster.fault(None)
+    world.await_servers(more)
