@@ -62,6 +62,8 @@ class EdgeHost:
     def stop(self) -> None:
         """Pull the plug and throw the disk away."""
         end(RUN / f"{self.name}.pid", patience=5, first=signal.SIGKILL)
+        # the host outlives nspawn: its own PID 1 has to end, too
+        wait_for(lambda: not _kill_group(self.name), 10, f"{self.name}'s processes to end")
         for mounted in (self.root, self._disk):
             if mounted.is_mount():
                 wait_for(lambda mounted=mounted: _unmounted(mounted), 10, f"{mounted} to be free")  # type: ignore[misc]
@@ -148,8 +150,9 @@ class EdgeHost:
 
 def stop_all() -> None:
     """Every edge host of a former lab, too."""
-    for disk in sorted((RUN / "hosts").glob("*")):
-        EdgeHost(disk.name).stop()
+    groups = {path.name.removeprefix("hel-") for hierarchy in _hierarchies() for path in hierarchy.glob("hel-*")}
+    for name in sorted(groups | {disk.name for disk in (RUN / "hosts").glob("*")}):
+        EdgeHost(name).stop()
 
 
 def _in_own_cgroup(name: str, command: list[str]) -> list[str]:
@@ -167,6 +170,20 @@ def _hierarchies() -> list[Path]:
     if (_CGROUPS / "cgroup.controllers").exists():
         return [_CGROUPS]
     return [path for path in (_CGROUPS / "systemd", _CGROUPS / "unified") if path.is_dir()]
+
+
+def _kill_group(name: str) -> bool:
+    """Kill what is in the host's own cgroups; whether there was anything."""
+    found = {
+        int(pid)
+        for hierarchy in _hierarchies()
+        for members in (hierarchy / f"hel-{name}").rglob("cgroup.procs")
+        for pid in members.read_text().split()
+    }
+    for pid in found:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, signal.SIGKILL)
+    return bool(found)
 
 
 def _remove_cgroups(name: str) -> None:

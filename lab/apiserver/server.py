@@ -192,7 +192,8 @@ class Handler(BaseHTTPRequestHandler):
         deadline = time.monotonic() + int(query.get("timeoutSeconds") or _WATCH_DEFAULT)
         bookmarks = query.get("allowWatchBookmarks") in ("true", "1")
         bookmark_at = time.monotonic() + _BOOKMARK_EVERY
-        faults_begun = self.server.faults.begun
+        # an ERROR event meets every watch, the other faults those that were open when they began
+        faults_begun = -1 if self._faulty("error-event") else self.server.faults.begun
         while (now := time.monotonic()) < deadline:
             seen = storage.version
             events = storage.after(version, plural, min(deadline, bookmark_at, now + 0.5) - now)

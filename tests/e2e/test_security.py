@@ -30,8 +30,7 @@ def test_the_engine_s_role_reads_endpoints_of_its_namespaces_and_nothing_else(wo
 
 def test_a_minion_gets_its_own_services_and_its_own_key(world):
     pillars = {
-        edge.name: world.lab.master.salt(edge.name, "pillar.items")[edge.name]["haproxy_edge"]
-        for edge in world.lab.edges
+        edge.name: world.lab.master.run("pillar.show_pillar", edge.name)["haproxy_edge"] for edge in world.lab.edges
     }
     for pillar in pillars.values():
         assert {cluster: set(by_service) for cluster, by_service in pillar["snapshots"].items()} == {
