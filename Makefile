@@ -37,8 +37,5 @@ modules-digest: ## after a change of the edge's modules: let edges see that they
 lab: venv ## start the lab: edges, master, cluster, pods
 	@$(PYTHON) -m lab up
 
-clean-modules-digest: ## after a change of the edge's modules: let edges see that they are new
-	@python3 tools/modules_digest.py
-
-lab: venv ## take the lab down
+clean-lab: venv ## take the lab down
 	@$(PYTHON) -m lab down

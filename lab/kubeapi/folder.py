@@ -10,7 +10,16 @@ from typing import Any
 
 import yaml
 
-from lab.kubeapi import certificates
+from lab import tls
+
+# what a kube-apiserver is called by those who reach it
+_NAMES = (
+    "kubernetes",
+    "kubernetes.default",
+    "kubernetes.default.svc",
+    "kubernetes.default.svc.cluster.local",
+    "localhost",
+)
 
 
 class Folder:
@@ -19,7 +28,7 @@ class Folder:
     def __init__(self, path: Path, addresses: tuple[str, ...]) -> None:
         self.path = path
         path.mkdir(parents=True, exist_ok=True, mode=0o700)
-        certificates.make(path, addresses)
+        tls.make(path, [*_NAMES, *sorted({*addresses, "127.0.0.1", "::1"})])
 
     @property
     def ca_file(self) -> Path:

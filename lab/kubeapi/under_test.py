@@ -62,8 +62,7 @@ def _real() -> Iterator[ApiUnderTest]:
         cluster = Cluster(Path(directory), port=free_port())
         try:
             cluster.start()
-            ca_file, token = cluster.directory / "ca.crt", (cluster.directory / "admin.token").read_text()
-            yield ApiUnderTest(cluster.url, ca_file, token, ApiClient(cluster.url, ca_file=ca_file, token=token))
+            yield ApiUnderTest(cluster.url, cluster.folder.ca_file, cluster.folder.admin_token, cluster.client)
         finally:
             cluster.stop()
 

@@ -69,7 +69,7 @@ class World:
 
 @pytest.fixture(scope="session")
 def whole_lab() -> Iterator[World]:
-    lab = Lab(engine={"watch_timeout": 20, "read_timeout": 25, "backoff_max": 2})
+    lab = Lab(engine={"watch_timeout": 6, "read_timeout": 8, "backoff_max": 2})
     from lab import topology
 
     try:
@@ -82,7 +82,7 @@ def whole_lab() -> Iterator[World]:
 def world(whole_lab: World) -> World:
     lab = whole_lab.lab
     if lab.cluster.is_embedded:
-        lab.cluster.fault(None)
+        lab.cluster.clear_faults()
     lab.set_pillar({edge.name: PILLAR for edge in lab.edges})
     lab.serve(whole_lab.pods)
     whole_lab.apply()

@@ -84,7 +84,7 @@ def test_the_node_of_each_pod_stands_at_its_server_line(world):
 @pytest.mark.parametrize(
     "fault",
     [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
-    + [{"kind": kind} for kind in ("drop", "stall", "truncated", "wrong-kind")],
+    + [{"kind": kind} for kind in ("drop", "stall", "truncate", "wrong_kind")],
     ids=lambda fault: str(fault.get("code", fault["kind"])),
 )
 def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault):
@@ -96,7 +96,7 @@ def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault
     more = [*world.pods[:2]]
     lab.serve(more)
     assert world.quiet(1.0) == before
-    lab.cluster.fault(None)
+    lab.cluster.clear_faults()
     world.await_servers(more)
 
 
@@ -104,6 +104,6 @@ def test_watches_that_only_err_are_made_up_for_by_lists(world):
     lab = world.lab
     if not lab.cluster.is_embedded:
         return
-    lab.cluster.fault("error-event")
+    lab.cluster.fault("error_event", verb="watch", code=500)
     lab.serve(world.pods[:2])
     world.await_servers(world.pods[:2])
