@@ -92,6 +92,10 @@ class Master:
         except ValueError as error:
             raise LabError(f"salt {' '.join(arguments)}: {(done.stderr + done.stdout)[-2000:]}") from error
 
+    def forget(self, minion: str) -> None:
+        """Delete its key: what comes back under that name is another host."""
+        run(self.command("-y", "-d", minion, program="salt-key"))
+
     def run(self, *arguments: str, timeout: float = 60) -> Any:
         """``salt-run …``."""
         done = run(self.command("--out=json", *arguments, program="salt-run"), timeout=timeout, check=False)

@@ -92,6 +92,14 @@ class Lab:
             lambda: len(self.master.salt("-t", "3", "*", "test.ping")) == len(self.edges), 60, "every minion to answer"
         )
 
+    def reinstall(self, edge: EdgeHost) -> None:
+        """A virgin host of the same name, known to the master by its new key."""
+        edge.stop()
+        self.master.forget(edge.name)
+        edge.start()
+        edge.wait_ready()
+        self.await_minions()
+
     def set_pillar(self, by_minion: dict[str, dict[str, Any]]) -> None:
         """Replace all pillar files; read by the master at the next compile."""
         shutil.rmtree(self.pillar, ignore_errors=True)

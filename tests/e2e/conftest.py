@@ -40,7 +40,9 @@ class World:
         self.lab.set_pillar({host.name: PILLAR for host in self.lab.edges} | {edge.name: {"haproxy": haproxy}})
 
     def config(self, edge: EdgeHost) -> str:
-        return edge.path("/etc/haproxy/haproxy.cfg").read_text()
+        """The configuration file; empty where there is none."""
+        path = edge.path("/etc/haproxy/haproxy.cfg")
+        return path.read_text() if path.exists() else ""
 
     def worker(self, edge: EdgeHost) -> tuple[str, ...]:
         """Process ids of HAProxy on that edge."""
@@ -48,7 +50,7 @@ class World:
 
     def servers(self, edge: EdgeHost, backend: str = "tcp") -> set[str]:
         """Names of the pods the configuration file sends new connections of that backend to."""
-        section = self.config(edge).split(f"\nbackend {backend}\n")[1].split("\nfrontend ")[0]
+        section = self.config(edge).partition(f"\nbackend {backend}\n")[2].partition("\nfrontend ")[0]
         lines = [line.split() for line in section.splitlines() if line.strip().startswith("server ")]
         return {words[1].split(":")[0] for words in lines if words[words.index("weight") + 1] != "0"}
 

@@ -2,30 +2,39 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import yaml
 
 from lab import fabric
-from lab.processes import RUN, netns, run
+from lab.kubeapi.client import ApiClient, ApiFailure
+from lab.processes import RUN
 
 
-def _status_for_engine(path: str) -> int:
+def _status_for_engine(world, path: str) -> int:
     """HTTP status of a read with the engine's own token."""
     kubeconfig = yaml.safe_load((RUN / "engine.kubeconfig").read_text())
-    token, cluster = kubeconfig["users"][0]["user"]["token"], kubeconfig["clusters"][0]["cluster"]
-    curl = ["curl", "-s", "-o", "/dev/null", "-w", "%{http_code}", "--cacert", cluster["certificate-authority"]]
-    done = run(
-        netns(fabric.namespace("master"), [*curl, "-H", f"Authorization: Bearer {token}", cluster["server"] + path])
+    cluster = world.lab.cluster
+    engine = ApiClient(
+        cluster.url,
+        ca_file=cluster.folder.ca_file,
+        token=kubeconfig["users"][0]["user"]["token"],
+        namespace=fabric.namespace("master"),
     )
-    return int(done.stdout)
+    with contextlib.closing(engine):
+        try:
+            engine.get(path)
+        except ApiFailure as failure:
+            return failure.code
+    return 200
 
 
 def test_the_engine_s_role_reads_endpoints_of_its_namespaces_and_nothing_else(world):
-    assert _status_for_engine("/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices") == 200
-    assert _status_for_engine("/api/v1/namespaces/kube-system/endpoints/traefik") == 200
+    assert _status_for_engine(world, "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices") == 200
+    assert _status_for_engine(world, "/api/v1/namespaces/kube-system/endpoints/traefik") == 200
     for path in ("/api/v1/namespaces/kube-system/secrets", "/api/v1/namespaces/default/endpoints", "/api/v1/endpoints"):
-        assert _status_for_engine(path) == 403, path
+        assert _status_for_engine(world, path) == 403, path
 
 
 def test_a_minion_gets_its_own_services_and_its_own_key(world):

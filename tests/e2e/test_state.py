@@ -19,10 +19,7 @@ def test_a_second_run_changes_nothing(world):
 
 def test_a_virgin_minion_is_told_what_would_happen_and_then_serves(world):
     edge = world.lab.edges[0]
-    edge.stop()
-    edge.start()
-    edge.wait_ready()
-    world.lab.await_minions()
+    world.lab.reinstall(edge)
     told = world.apply(edge.name, "test=True")[edge.name]
     assert told["pkg.installed"]["result"] is None
     assert told[CONFIGURED]["result"] is None
@@ -151,15 +148,11 @@ def test_a_full_disk_fails_the_state_and_tears_nothing(world):
 
 def test_a_package_that_cannot_be_had_is_an_error_with_its_reason(world):
     edge = world.lab.edges[2]
-    edge.stop()
-    edge.start()
-    edge.wait_ready()
-    (edge.root / "etc/apt/sources.list").write_text("")
-    world.lab.await_minions()
+    world.lab.reinstall(edge)
+    sources = edge.path("/etc/apt/sources.list")
+    before = sources.read_text()
+    sources.write_text("")
     failed = world.apply(edge.name)[edge.name]
     assert failed["pkg.installed"]["result"] is False
     assert "haproxy" in failed["pkg.installed"]["comment"]
-    edge.stop()
-    edge.start()
-    edge.wait_ready()
-    world.lab.await_minions()
+    sources.write_text(before)
