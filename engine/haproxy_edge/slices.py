@@ -167,6 +167,8 @@ def _canonical_addresses(addresses: Any, where: str, warnings: list[str]) -> Ite
     for address in (addresses or [])[:1]:
         try:
             parsed = ip_address(address if isinstance(address, str) else "")
+            # Pythons differ in how they write ::ffff:10.42.0.7, and an edge refuses what it would write otherwise
+            parsed = getattr(parsed, "ipv4_mapped", None) or parsed
         except ValueError:
             warnings.append(f"{where}.addresses: {address!r} is not an IP address")
             continue
@@ -186,15 +188,16 @@ def _plain(value: Any, where: str, warnings: list[str]) -> str:
 
 
 def _keep_better(by_address: dict[tuple[str, int], _Candidate], candidate: _Candidate) -> None:
-    """One endpoint may stand in two slices for a while: ready wins, then serving, then the first seen."""
+    """One endpoint may stand in two slices for a while: ready wins, then serving; names decide the rest, not order."""
     key = (candidate.server.address, candidate.server.port)
     known = by_address.get(key)
     if known is None or _rank(candidate) > _rank(known):
         by_address[key] = candidate
 
 
-def _rank(candidate: _Candidate) -> tuple[bool, bool]:
-    return (candidate.server.state == "ready", candidate.terminating)
+def _rank(candidate: _Candidate) -> tuple[bool, bool, str, str, str]:
+    server = candidate.server
+    return (server.state == "ready", candidate.terminating, server.pod, server.node, server.zone)
 
 
 def _settle(candidates: Iterable[_Candidate]) -> tuple[Server, ...]:

@@ -1,0 +1,181 @@
+"""What the tests of the master's half share: slices as the API sends them, and plain fakes of what stands around."""
+
+from __future__ import annotations
+
+import copy
+import queue
+from collections import deque
+
+from haproxy_edge.daemon import Clocks, Daemon
+from haproxy_edge.model import Snapshot
+from haproxy_edge.options import check
+from haproxy_edge.outbox import BANK, Outbox
+from haproxy_edge.reflector import targets_for
+from haproxy_edge.slices import SERVICE_LABEL
+from haproxy_edge.store import Store, StoreError
+
+SERVICE = "kube-system/traefik"
+WALL = 1_764_000_000.0
+# cycles without news and without waiting; more is a busy loop
+_SPINNING = 50
+
+
+def endpoint(address="10.42.0.7", *, pod="traefik-1", node="k3s-1", **conditions):
+    """One endpoint of a slice; without conditions they are all nil."""
+    target = {"kind": "Pod", "name": pod} if pod else None
+    return {"addresses": [address], "conditions": conditions, "targetRef": target, "nodeName": node}
+
+
+def a_slice(*endpoints, name="traefik-1", service=SERVICE, ports=(("websecure", 8443),), **more):
+    """An EndpointSlice with these endpoints."""
+    namespace, _, plain = service.partition("/")
+    return {
+        "metadata": {"name": name, "namespace": namespace, "labels": {SERVICE_LABEL: plain}},
+        "addressType": "IPv4",
+        "endpoints": list(endpoints),
+        "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in ports],
+        **more,
+    }
+
+
+def places(ports):
+    """``{port name: [address:port, …]}`` of what was merged or stored."""
+    return {name: [f"{server.address}:{server.port}" for server in servers] for name, servers in ports.items()}
+
+
+def states(ports, name="websecure"):
+    return {server.address: server.state for server in ports[name]}
+
+
+class FakeCache:
+    """A dict; the methods named in ``broken`` fail, for the keys that contain ``broken_key``."""
+
+    def __init__(self, journal=None):
+        self.rows = {}
+        self.broken = set()
+        self.broken_key = ""
+        self.journal = [] if journal is None else journal
+
+    def fetch(self, bank, key):
+        self._may_fail("fetch", key)
+        return copy.deepcopy(self.rows.get((bank, key)))
+
+    def store(self, bank, key, data):
+        self._may_fail("store", key)
+        self.journal.append(("order" if bank == BANK else "store", key))
+        self.rows[bank, key] = copy.deepcopy(data)
+
+    def flush(self, bank, key):
+        return self.rows.pop((bank, key), None) is not None
+
+    def list(self, bank):
+        self._may_fail("list", "")
+        return [key for inside, key in self.rows if inside == bank]
+
+    def _may_fail(self, method, key):
+        if method in self.broken and self.broken_key in key:
+            raise StoreError(f"store: {method} {key}: broken on purpose")
+
+
+class FakeBus:
+    """Takes what is fired, or does not while ``deaf``."""
+
+    def __init__(self, journal):
+        self.journal = journal
+        self.deaf = False
+        self.warnings = []
+
+    def ring(self, lane):
+        self.journal.append(("deaf" if self.deaf else "ring", lane))
+        return not self.deaf
+
+    def warn(self, data):
+        self.warnings.append(data)
+        return not self.deaf
+
+    def conditions(self, service=SERVICE):
+        return [warning["condition"] for warning in self.warnings if warning["service"] == service]
+
+
+class Inbox:
+    """A queue in which waiting takes no time: it moves ``steady`` as far as was to be waited."""
+
+    def __init__(self):
+        self.steady = 1000.0
+        self.horizon = self.steady
+        self.items = deque()
+        self.put = self.items.append
+        self._idle = 0
+
+    def get(self, timeout):
+        if self.items:
+            self._idle = 0
+            return self.items.popleft()
+        # the least step is what a real clock moves anyway
+        self.steady += min(max(timeout, 1e-6 if timeout else 0.0), self.horizon - self.steady)
+        self._idle = 0 if timeout else self._idle + 1
+        assert self._idle < _SPINNING, "the engine spins without waiting"
+        raise queue.Empty
+
+    def get_nowait(self):
+        if not self.items:
+            raise queue.Empty
+        return self.items.popleft()
+
+
+class World:
+    """One engine with fakes around it, in a time of its own that begins with its first start."""
+
+    def __init__(self, *services, **options):
+        self.options = check({"services": list(services or [SERVICE]), "resync": 0, **options})
+        self.journal = []
+        self.cache = FakeCache(self.journal)
+        self.bus = FakeBus(self.journal)
+        self.inbox = Inbox()
+        self.set_back = 0.0
+        self.store = Store(self.cache)
+        self.targets = {
+            target.path.split("/")[-2]: target for target in targets_for(self.options.services, slices=True)
+        }
+        self.start()
+
+    def start(self):
+        """A new process, with the store of the one before."""
+        clocks = Clocks(wall=self.wall, steady=lambda: self.inbox.steady)
+        self.daemon = Daemon(self.options, self.store, Outbox(self.cache), self.bus, clocks)
+        self.daemon.inbox = self.inbox
+
+    def wall(self):
+        return WALL + self.inbox.steady - self.set_back
+
+    def say(self, *changes, namespace="kube-system"):
+        """The watch of that namespace delivers; the engine acts on all of it at once."""
+        for change in changes:
+            self.inbox.put((self.targets[namespace], change))
+        self.inbox.horizon = self.inbox.steady
+        self.daemon.run_cycle()
+
+    def run(self, seconds):
+        """Time passes, nothing else happens."""
+        self.inbox.horizon = self.inbox.steady + seconds
+        while self.inbox.steady < self.inbox.horizon:
+            self.daemon.run_cycle()
+
+    def stored(self, service=SERVICE):
+        """Addresses of what edges would get; None when they would get "unknown"."""
+        snapshot = self.store.snapshot("default", service)
+        return None if snapshot is None else places(snapshot.ports)
+
+    def keep(self, ports, *, service=SERVICE, generation=1):
+        """What the process before has stored."""
+        self.store.save(Snapshot("default", service, ports, generation))
+        self.journal.clear()
+
+    @property
+    def orders(self):
+        return [row for (bank, _), row in sorted(self.cache.rows.items()) if bank == BANK]
+
+    @property
+    def steps(self):
+        """What happened, without keys: store, order, ring, deaf."""
+        return [kind for kind, _ in self.journal]
