@@ -56,10 +56,9 @@ def merge(slices: Iterable[Object]) -> Merged:
 
 def endpoints_as_slices(endpoints: Object) -> list[dict[str, Any]]:
     """An Endpoints object in the shape of slices, one per subset and kind of address."""
-    metadata = endpoints.get("metadata") or {}
-    name = metadata.get("name") or ""
+    metadata, name = metadata_of(endpoints), _name_of(endpoints)
     shaped = []
-    for index, subset in enumerate(endpoints.get("subsets") or []):
+    for index, subset in enumerate(_mappings(endpoints.get("subsets"))):
         shaped.append(
             {
                 "metadata": {
@@ -83,14 +82,22 @@ def _addresses(subset: Object, field: str, ready: bool) -> list[dict[str, Any]]:
             "nodeName": address.get("nodeName"),
             "targetRef": address.get("targetRef"),
         }
-        for address in subset.get(field) or []
-        if isinstance(address, Mapping)
+        for address in _mappings(subset.get(field))
     ]
 
 
-def _name_of(item: Object) -> str:
+def metadata_of(item: Object) -> Object:
+    """The metadata of any object; empty where there is none."""
     metadata = item.get("metadata")
-    return str(metadata.get("name") or "") if isinstance(metadata, Mapping) else ""
+    return metadata if isinstance(metadata, Mapping) else {}
+
+
+def _mappings(value: Any) -> list[Object]:
+    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
+
+
+def _name_of(item: Object) -> str:
+    return str(metadata_of(item).get("name") or "")
 
 
 def _candidates(item: Object, warnings: list[str]) -> Iterator[tuple[str, _Candidate]]:
@@ -109,8 +116,7 @@ def _candidates(item: Object, warnings: list[str]) -> Iterator[tuple[str, _Candi
 
 
 def _over_capacity(item: Object) -> bool:
-    metadata = item.get("metadata")
-    annotations = metadata.get("annotations") if isinstance(metadata, Mapping) else None
+    annotations = metadata_of(item).get("annotations")
     return isinstance(annotations, Mapping) and annotations.get(OVER_CAPACITY) == "truncated"
 
 
