@@ -1,0 +1,121 @@
+"""Changes are spaced, and none is lost: remove and add again inside the interval, a burst, one alone."""
+
+from __future__ import annotations
+
+import itertools
+
+from haproxy_edge.coalesce import Coalescer
+from hypothesis import given
+from hypothesis import strategies as st
+
+INTERVAL = 10
+
+# milliseconds to wait, then a service that changed; None is a look without a change
+moments = st.lists(st.tuples(st.integers(0, 25), st.sampled_from(["a", "b", "c", None])), max_size=40)
+
+
+def play(script, *, patient):
+    """Everything taken, as (time, services), and when each service last changed. ``patient``: looks only when due."""
+    coalescer, now, taken, changed = Coalescer(INTERVAL), 0, [], {}
+    for wait, service in script:
+        now += wait
+        if service:
+            coalescer.add(service)
+            changed[service] = now
+        if not patient or coalescer.due_in(now) == 0:
+            taken.append((now, coalescer.take(now)))
+    rest = coalescer.due_in(now)
+    if rest is not None:
+        taken.append((now + rest, coalescer.take(now + rest)))
+    return [(at, services) for at, services in taken if services], changed
+
+
+@given(moments, st.booleans())
+def test_the_last_change_of_every_service_is_always_taken(script, patient):
+    taken, changed = play(script, patient=patient)
+
+    last = {service: at for at, services in taken for service in services}
+    assert last.keys() == changed.keys()
+    assert all(last[service] >= at for service, at in changed.items())
+
+
+@given(moments, st.booleans())
+def test_no_two_takes_are_closer_than_the_interval(script, patient):
+    times = [at for at, _ in play(script, patient=patient)[0]]
+
+    assert all(later - earlier >= INTERVAL for earlier, later in itertools.pairwise(times))
+
+
+@given(moments)
+def test_no_change_waits_longer_than_the_interval(script):
+    coalescer, now, waiting = Coalescer(INTERVAL), 0, None
+    for wait, service in script:
+        due = coalescer.due_in(now)
+        if due is not None and due <= wait:
+            assert now + due - waiting <= INTERVAL
+            assert coalescer.take(now + due)
+            waiting = None
+        now += wait
+        if service:
+            coalescer.add(service)
+            waiting = now if waiting is None else waiting
+
+
+def test_the_first_change_does_not_wait():
+    coalescer = Coalescer(INTERVAL)
+    coalescer.add("a")
+
+    assert coalescer.due_in(0) == 0
+    assert coalescer.take(0) == ["a"]
+
+
+def test_a_change_after_a_quiet_time_does_not_wait():
+    coalescer = Coalescer(INTERVAL)
+    coalescer.add("a")
+    coalescer.take(0)
+    coalescer.add("a")
+
+    assert coalescer.due_in(INTERVAL) == 0
+
+
+def test_a_change_inside_the_interval_waits_for_its_end():
+    coalescer = Coalescer(INTERVAL)
+    coalescer.add("a")
+    coalescer.take(0)
+    coalescer.add("a")
+
+    assert coalescer.due_in(4) == 6
+    assert coalescer.take(4) == []
+    assert coalescer.take(10) == ["a"]
+
+
+def test_nothing_is_due_when_nothing_changed():
+    coalescer = Coalescer(INTERVAL)
+
+    assert coalescer.due_in(0) is None
+    assert coalescer.take(0) == []
+
+
+def test_an_empty_look_costs_the_next_change_no_time():
+    coalescer = Coalescer(INTERVAL)
+    coalescer.take(0)
+    coalescer.add("a")
+
+    assert coalescer.take(1) == ["a"]
+
+
+def test_several_changes_of_one_service_are_one():
+    coalescer = Coalescer(INTERVAL)
+    for service in ("b", "a", "b"):
+        coalescer.add(service)
+
+    assert coalescer.take(0) == ["b", "a"]
+
+
+def test_without_an_interval_every_change_is_due_at_once():
+    coalescer = Coalescer(0)
+    coalescer.add("a")
+    coalescer.take(5)
+    coalescer.add("a")
+
+    assert coalescer.due_in(5) == 0
