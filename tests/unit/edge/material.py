@@ -1,7 +1,9 @@
 """Snapshots and specs for the tests of the edge."""
 
+import contextlib
 import hashlib
 import json
+import random
 import socket
 from pathlib import Path
 
@@ -29,6 +31,9 @@ def snapshot(*servers, port="websecure", **more):
 
 
 def free_port():
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return taken.getsockname()[1]
+    """Below the range the kernel takes outgoing connections' ports from, so that none of them gets it meanwhile."""
+    while True:
+        port = random.randint(20_000, 29_999)
+        with socket.socket() as taken, contextlib.suppress(OSError):
+            taken.bind(("127.0.0.1", port))
+            return port
