@@ -70,7 +70,7 @@ class FakeCache:
 
     def list(self, bank):
         self._may_fail("list", "")
-        return [key for inside, key in self.rows if inside == bank]
+        return [key for inside, key in list(self.rows) if inside == bank]
 
     def _may_fail(self, method, key):
         if method in self.broken and self.broken_key in key:
