@@ -20,13 +20,13 @@ BROKEN_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "mess
 class Run:
     """Everything `forever` says until the script ends, and how long it wanted to wait in between."""
 
-    def __init__(self, api, target=SLICES):
+    def __init__(self, api, *, tick=30.0):
         self.api, self.waits, self.said = api, [], []
-        self.now = 100.0
-        self.freshness = Freshness(lambda: self.now)
+        self.now, self.tick = 100.0, tick
+        self.freshness = Freshness(self.clock)
         changes = forever(
             lambda: api,
-            target,
+            SLICES,
             timeout=240,
             backoff=Backoff(1, 30, uniform=lambda _, highest: highest),
             freshness=self.freshness,
@@ -35,6 +35,11 @@ class Run:
         with pytest.raises(ScriptEnded):
             for change in changes:
                 self.said.append(change)
+
+    def clock(self):
+        """Every look at it takes ``tick`` seconds."""
+        self.now += self.tick
+        return self.now
 
     @property
     def conditions(self):
@@ -48,8 +53,8 @@ class Run:
         return [[one["metadata"]["name"] for one in change.objects] for change in self.changes]
 
 
-def follow(*watches, lists=None):
-    return Run(ScriptedApi(lists=lists or [page("a")], watches=watches))
+def follow(*watches, lists=None, **options):
+    return Run(ScriptedApi(lists=lists or [page("a")], watches=watches), **options)
 
 
 def test_a_list_is_said_whole_and_then_its_changes():
@@ -199,7 +204,7 @@ def test_a_server_that_asks_for_patience_gets_it_up_to_the_longest_wait():
 
 
 def test_the_age_of_the_last_contact_is_known():
-    run = follow([event("ADDED", "b", "11")])
+    run = follow([event("ADDED", "b", "11")], tick=0)
     run.now += 42
 
     assert run.freshness.age() == 42
@@ -223,9 +228,31 @@ def test_what_only_takes_up_memory_is_left_out():
     assert run.changes == [Listed((item("a"),))]
 
 
-@pytest.mark.xfail(strict=True, reason="a list alone counts as recovery: said and retried at full pace for ever")
 def test_a_watch_that_is_always_refused_is_said_once_and_retried_less_and_less():
-    run = follow([BROKEN], [BROKEN], [BROKEN], lists=[page("a")] * 3)
+    run = follow([BROKEN], [BROKEN], [BROKEN], lists=[page("a")] * 3, tick=0)
 
     assert run.conditions == ["ok", "http-500"]
+    assert run.names() == [["a"]] * 3
     assert run.waits == [1, 2, 4]
+
+
+def test_a_refused_watch_that_comes_to_life_is_good_again():
+    run = follow([BROKEN], [event("ADDED", "b", "11"), BROKEN], lists=[page("a")] * 2, tick=0)
+
+    assert run.conditions == ["ok", "http-500", "ok", "http-500"]
+    assert run.waits == [1, 1]
+
+
+def test_a_watch_that_breaks_after_a_while_is_followed_again_at_once():
+    run = follow([BROKEN], [BROKEN], [BROKEN], lists=[page("a")] * 4)
+
+    assert run.conditions == ["ok", "http-500"] * 3 + ["ok"]
+    assert run.waits == [1, 1, 1]
+
+
+@pytest.mark.parametrize("events", [[], [event("ADDED", "b", "11")]], ids=["without an event", "with an event"])
+def test_a_watch_that_ends_at_once_is_not_begun_again_without_a_pause(events):
+    run = follow(*[events] * 3, lists=[page("a")] * 3, tick=0)
+
+    assert len(run.waits) == 3
+    assert "short-watch" in run.conditions

@@ -1,0 +1,286 @@
+"""What the engine costs its master: memory, idling, and one change of one endpoint among 1,000.
+
+Real parts on this machine's loopback: a Kubernetes API, a salt-master without minions, the engine Salt starts in it,
+configured as README says. Figures are read from /proc of the engine's own process. It must never leave anything
+behind, nor touch a Salt or a cluster that was here before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import getpass
+import os
+import signal
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, NoReturn
+
+from haproxy_edge.options import check
+
+from bench.figures import Figure, figure, show
+from lab.cluster import ENGINE, Cluster, free_port
+from lab.cluster_objects import PORTS, Endpoint, endpoint_slice
+from lab.kubeapi.client import ApiFailure
+from lab.kubeapi.resources import object_path
+from lab.master import CHECKOUT, Master
+from lab.processes import LabError, end, spawn, wait_for
+
+SERVICE = "kube-system/traefik"
+ENDPOINTS, PER_SLICE = 1000, 100
+# as in k3s: every endpoint is a server of both
+TRAEFIK_PORTS = {name: PORTS[name] for name in ("websecure", "web")}
+IDLE_SECONDS = 20
+GROUPS, PER_GROUP = 5, 10
+# seconds: for the master and the engine to come up, for one change to be ordered, for work after a list to end
+START_PATIENCE, CHANGE_PATIENCE, SETTLE = 40, 5, 2
+_DOORBELL = "haproxy_edge/doorbell/state"
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+_KIB_IN_MB = 1024 / 1e6
+
+
+class Process:
+    """A process as /proc shows it. Raises `LabError` once it is gone."""
+
+    def __init__(self, pid: int) -> None:
+        self.pid = pid
+
+    def cpu_seconds(self) -> float:
+        """User and system time since it began, all threads, in steps of 0.01 s."""
+        fields = self._read("stat").rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) * _TICK
+
+    def resident_mb(self) -> float:
+        """VmRSS: what it has of pages shared with the master counts in full."""
+        return self._field("status", "VmRSS")
+
+    def private_mb(self) -> float:
+        """What would be freed if it ended."""
+        return self._field("smaps_rollup", "Private_Clean") + self._field("smaps_rollup", "Private_Dirty")
+
+    def _field(self, name: str, field: str) -> float:
+        lines = self._read(name).splitlines()
+        return sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * _KIB_IN_MB
+
+    def _read(self, name: str) -> str:
+        try:
+            return Path(f"/proc/{self.pid}/{name}").read_text()
+        except (FileNotFoundError, ProcessLookupError) as error:
+            raise LabError(f"the engine's process {self.pid} has ended while it was measured") from error
+
+
+class Bench:
+    """The parts, in a directory of their own, and what is measured on them."""
+
+    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+        self._say = say
+        self._cluster = Cluster(directory / "api", port=free_port())
+        self._master = Master(CHECKOUT / "pillar.example")
+        self._master.directory = directory / "master"
+        self._slices = [_endpoints(first, PER_SLICE) for first in range(0, ENDPOINTS, PER_SLICE)]
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[None]:
+        """API and master are up inside, and gone afterwards, whatever happens."""
+        try:
+            self._say(f"Kubernetes API with {ENDPOINTS:,} endpoints in {len(self._slices)} slices")
+            self._start_api()
+            self._say("salt-master with the engine")
+            self._start_master()
+            yield
+        finally:
+            _ignore_interrupts()
+            self._say("ending what was started")
+            end(self._master.directory / "master.pid", patience=10)
+            self._cluster.client.close()
+            self._cluster.stop()
+
+    def _start_api(self) -> None:
+        self._cluster.start()
+        self._cluster.apply_file(CHECKOUT / "deploy/rbac.yaml")
+        for number in range(len(self._slices)):
+            self._cluster.put(self._slice(number))
+
+    def _start_master(self) -> None:
+        here = self._master.directory
+        namespace, account = ENGINE.split(":")[2:]
+        kubeconfig = self._cluster.kubeconfig_of(account, namespace, self._cluster.directory / "engine.kubeconfig")
+        self._master.configure(
+            root_dir=str(here),
+            interface="127.0.0.1",
+            publish_port=free_port(),
+            ret_port=free_port(),
+            user=getpass.getuser(),
+            worker_threads=1,
+            engines=[{"k8s_endpoints": {"services": [SERVICE], "kubeconfig": str(kubeconfig)}}],
+        )
+        command = [str(Path(sys.executable).parent / "salt-master"), "-c", str(here / "etc"), "-l", "warning"]
+        self._process = spawn("master", command, run=here, environment={"PYTHONWARNINGS": "ignore"})
+        self._listen()
+        self._await(self._follows_all, f"the engine to store {ENDPOINTS:,} endpoints", START_PATIENCE)
+        self.engine = Process(_pid_of_engine(self._process))
+
+    def _listen(self) -> None:
+        """Look into the master's cache and listen on its bus, as any program beside it may."""
+        # takes a second that is better spent while the master starts, too
+        import salt.config
+        import salt.utils.event
+        from haproxy_edge.salt_adapter import SaltCache
+        from haproxy_edge.store import Store
+
+        opts = salt.config.master_config(str(self._master.directory / "etc/master"))
+        self._store = Store(SaltCache(opts))
+        self._await((self._master.directory / "sock/master_event_pub.ipc").exists, "the master's bus", START_PATIENCE)
+        self._bus: Any = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
+
+    def _await(self, condition: Callable[[], object], what: str, patience: float) -> None:
+        def true_or_over() -> bool:
+            if self._process.poll() is not None:
+                raise LabError(f"salt-master ended with exit status {self._process.returncode}\n{self._last_words()}")
+            return bool(condition())
+
+        try:
+            wait_for(true_or_over, patience, what)
+        except LabError as error:
+            raise LabError(f"{error}\n{self._last_words()}") from error
+
+    def _last_words(self) -> str:
+        output = self._master.directory / "master.log"
+        said = self._master.log() + (output.read_text(errors="replace") if output.exists() else "")
+        return "\n".join(f"    {line}" for line in said.splitlines()[-15:])
+
+    def _stored(self) -> str:
+        return self._store.snapshot_text("default", SERVICE) or ""
+
+    def _follows_all(self) -> bool:
+        return self._stored().count('"state":"ready"') == ENDPOINTS * len(TRAEFIK_PORTS)
+
+    def _slice(self, number: int) -> dict[str, Any]:
+        return endpoint_slice(SERVICE, self._slices[number], name=f"traefik-{number:02}", ports=TRAEFIK_PORTS)
+
+    def figures(self) -> list[Figure]:
+        """Measure all of it; about a minute."""
+        time.sleep(SETTLE)
+        listed = self.engine.resident_mb()
+        self._say(f"engine is process {self.engine.pid}: {listed:.1f} MB resident, after the list")
+        idle = self._idle_percent()
+        cost = self._change_milliseconds()
+        changed = self.engine.resident_mb()
+        self._say(f"{changed:.1f} MB resident, {self.engine.private_mb():.1f} of it private, after the changes")
+        return [
+            figure(f"engine resident memory, {ENDPOINTS:,} endpoints", "<= 130", round(max(listed, changed), 1), "MB"),
+            figure("engine idle", "<= 1", round(idle, 2), "% of a core"),
+            figure(f"engine CPU per change of one endpoint among {ENDPOINTS:,}", "<= 30", round(cost, 1), "ms"),
+        ]
+
+    def _idle_percent(self) -> float:
+        self._say(f"idle for {IDLE_SECONDS} s")
+        began, used = time.monotonic(), self.engine.cpu_seconds()
+        for _ in range(IDLE_SECONDS // 5):
+            time.sleep(5)
+            self._say(f"idle: {time.monotonic() - began:.0f} of {IDLE_SECONDS} s")
+        return 100 * (self.engine.cpu_seconds() - used) / (time.monotonic() - began)
+
+    def _change_milliseconds(self) -> float:
+        """The median of the groups: one group hit by something else on this machine does not decide."""
+        self._say(f"{GROUPS * PER_GROUP} changes, each of one endpoint")
+        groups = []
+        for group in range(GROUPS):
+            used = self.engine.cpu_seconds()
+            for number in range(group * PER_GROUP, (group + 1) * PER_GROUP):
+                self._change(number)
+            groups.append((self.engine.cpu_seconds() - used) * 1000 / PER_GROUP)
+            self._say(f"change {number + 1} of {GROUPS * PER_GROUP}: {groups[-1]:.1f} ms of CPU each")
+        return statistics.median(groups)
+
+    def _change(self, number: int) -> None:
+        """One pod gives way to another; returns when that is ordered and the engine is ready for the next."""
+        which = number % len(self._slices)
+        endpoint = self._slices[which][number]
+        fresh = replace(endpoint, pod=f"{endpoint.pod}-new", address=f"10.43.0.{number + 1}")
+        self._slices[which][number] = fresh
+        item = self._slice(which)
+        self._cluster.client.replace(object_path(item), item)
+        self._await_order(fresh.address)
+        # longer than the least time between two orders: the next change has to be one of its own
+        time.sleep(check({"services": [SERVICE]}).min_interval + 0.05)
+
+    def _await_order(self, address: str) -> None:
+        """The doorbell rings last of all: when it does, the order stands and the store has the change."""
+        deadline = time.monotonic() + CHANGE_PATIENCE
+        while self._bus.get_event(wait=max(0.0, deadline - time.monotonic()), tag=_DOORBELL) is not None:
+            if f'"address":"{address}"' in self._stored():
+                return
+        raise LabError(f"{address}: no order within {CHANGE_PATIENCE} s\n{self._last_words()}")
+
+
+def _endpoints(first: int, count: int) -> list[Endpoint]:
+    return [
+        Endpoint(f"traefik-6f7c5d9b8c-{number:05}", f"10.42.{number // 250}.{number % 250 + 1}", f"node-{number % 20}")
+        for number in range(first, first + count)
+    ]
+
+
+def _pid_of_engine(master: subprocess.Popen[bytes]) -> int:
+    """The one process of the master's session that Salt has titled with the engine's name."""
+    found = [pid for pid in _session(master.pid) if "k8s_endpoints" in _title(pid)]
+    if len(found) != 1:
+        raise LabError(
+            f"{len(found)} processes of salt-master {master.pid} have k8s_endpoints in their title where one was "
+            "expected: is the Python package setproctitle there?"
+        )
+    return found[0]
+
+
+def _session(leader: int) -> Iterator[int]:
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                yield int(stat.parent.name)
+
+
+def _title(pid: int) -> str:
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+    return ""
+
+
+def _ignore_interrupts() -> None:
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_IGN)
+
+
+def _interrupted(number: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def main() -> int:
+    """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
+    signal.signal(signal.SIGTERM, _interrupted)
+    began = time.monotonic()
+
+    def say(text: str) -> None:
+        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
+
+    try:
+        with tempfile.TemporaryDirectory(prefix="bench-engine-", ignore_cleanup_errors=True) as directory:
+            bench = Bench(Path(directory), say)
+            with bench.running():
+                figures = bench.figures()
+    except (LabError, ApiFailure, OSError) as error:
+        print(f"bench.engine: {error}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("bench.engine: interrupted", file=sys.stderr)
+        return 1
+    show(figures)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""The reflector on a real HTTPS connection, in a thread; what it says comes out of a queue."""
+
+from __future__ import annotations
+
+import queue
+import threading
+import time
+from pathlib import Path
+
+from haproxy_edge import kube
+from haproxy_edge.backoff import Backoff
+from haproxy_edge.daemon import View
+from haproxy_edge.reflector import Condition, Freshness, Listed, forever, targets_for
+from haproxy_edge.slices import merge
+
+from lab.cluster_objects import Endpoint, endpoint_slice
+
+SERVICE = "kube-system/traefik"
+ENGINE = "system:serviceaccount:kube-system:haproxy-edge"
+SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
+ROLE = Path(__file__).resolve().parents[3] / "deploy" / "rbac.yaml"
+# seconds until a test gives up, and how long a connection may be silent
+PATIENCE = 10.0
+READ_TIMEOUT = 1.0
+TIMEOUTS = kube.Timeouts(connect=2, read=READ_TIMEOUT, watch=240)
+
+
+def slice_of(*addresses, name="traefik-1", service=SERVICE):
+    """A slice as the API takes it."""
+    listed = [Endpoint(f"traefik-{address.split('.')[-1]}", address) for address in addresses]
+    return endpoint_slice(service, listed, name=name, ports={"websecure": 8443})
+
+
+class Stopped(Exception):
+    """The test is over."""
+
+
+class Follower:
+    """Takes in what the reflector says, keeps the view it gives, and remembers the fewest servers it ever had."""
+
+    def __init__(self, connect, *, slices=True):
+        (self.target,) = targets_for((SERVICE,), slices=slices)
+        self.freshness = Freshness(time.monotonic)
+        self.waits, self.conditions, self.sizes = [], [], []
+        self._view, self._said, self._stop = View(), queue.SimpleQueue(), threading.Event()
+        self._thread = threading.Thread(target=self._run, args=(connect,), daemon=True)
+        self._thread.start()
+
+    def _run(self, connect):
+        changes = forever(
+            connect,
+            self.target,
+            timeout=TIMEOUTS.watch,
+            backoff=Backoff(0.5, 30),
+            freshness=self.freshness,
+            sleep=self._sleep,
+        )
+        try:
+            for change in changes:
+                self._said.put(change)
+        except Stopped:
+            pass
+
+    def _sleep(self, seconds):
+        self.waits.append(seconds)
+        # short of what is asked for, so that tests are; never none, so that they do not spin
+        if self._stop.wait(min(seconds, 0.02)):
+            raise Stopped
+
+    def stop(self):
+        """Call when its connections are closed or about to be."""
+        self._stop.set()
+        self._thread.join(PATIENCE)
+        assert not self._thread.is_alive()
+
+    def _next(self, what):
+        try:
+            change = self._said.get(timeout=PATIENCE)
+        except queue.Empty:
+            raise AssertionError(f"waited {PATIENCE:g} s for {what}; seen so far: {self.conditions}") from None
+        if isinstance(change, Condition):
+            self.conditions.append(change.name)
+        self._view.accept(self.target, change)
+        if not isinstance(change, Condition):
+            self.sizes.append(len(self.addresses()))
+        return change
+
+    def addresses(self):
+        """Of all servers the view has now."""
+        slices = self._view.slices(SERVICE)
+        assert slices is not None, "no list yet"
+        return sorted({server.address for servers in merge(slices).ports.values() for server in servers})
+
+    def until_condition(self, name):
+        while not (isinstance(change := self._next(f"condition {name}"), Condition) and change.name == name):
+            pass
+        return change
+
+    def until_listed(self):
+        while not isinstance(change := self._next("a list"), Listed):
+            pass
+        return change
+
+    def until_addresses(self, *expected):
+        while isinstance(self._next(f"addresses {expected}"), Condition) or self.addresses() != sorted(expected):
+            pass
