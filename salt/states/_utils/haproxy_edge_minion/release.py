@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "466871b96a056c19e150afa66394f95603762a4eb97e61ee57abcbbe32b15e8d"
+MODULES = "61586a749a2660e41b389e10506de41d622b04d59fc8021742f97dfdf52e252d"
