@@ -25,7 +25,6 @@ from haproxy_edge.reflector import (
     Applied,
     Change,
     Condition,
-    Deleted,
     Freshness,
     Listed,
     ListWatch,
@@ -33,7 +32,7 @@ from haproxy_edge.reflector import (
     forever,
     targets_for,
 )
-from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge
+from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge, metadata_of
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.tracker import Tracker
 
@@ -72,14 +71,13 @@ class View:
         if isinstance(change, Listed):
             self._objects[target] = {_name(item): item for item in change.objects}
             return set(target.services)
+        if isinstance(change, Condition):
+            return set()
+        before = self._objects[target].pop(_name(change.item), None)
         if isinstance(change, Applied):
             self._objects[target][_name(change.item)] = change.item
-        elif isinstance(change, Deleted):
-            self._objects[target].pop(_name(change.item), None)
-        else:
-            return set()
-        key = _service_of(target, change.item)
-        return {key} & set(target.services)
+        # a slice that changes hands concerns both services
+        return {_service_of(target, item) for item in (before, change.item) if item} & set(target.services)
 
     def slices(self, service: str) -> list[dict[str, Any]] | None:
         """All slices of a service; None while no list has succeeded."""
@@ -103,7 +101,7 @@ class Daemon:
         bus: Bus,
         clocks: Clocks,
         *,
-        fleet: Callable[[], Iterable[str]] = tuple,
+        fleet: Callable[[], Iterable[str] | None] = tuple,
     ) -> None:
         self._options = options
         self._store = store
@@ -150,16 +148,14 @@ class Daemon:
         now = self._clocks.steady()
         if now < self._retry_at:
             return
-        try:
-            self._evaluate_changed(now)
-            self._look_at_fleet(now)
-            self._order_due(now)
-            self._order_behind(now)
-            self._ring(now)
-        except StoreError as error:
-            # frozen: what is not stored is not ordered; all of it stays due
-            log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
-            self._retry_at = now + _RETRY
+        steps = (self._evaluate_changed, self._look_at_fleet, self._order_due, self._order_behind, self._ring)
+        for step in steps:
+            try:
+                step(now)
+            except StoreError as error:
+                # frozen: what is not stored is not ordered; all of it stays due
+                log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
+                self._retry_at = now + _RETRY
 
     def _received(self, timeout: float) -> Iterator[tuple[Target, Change] | Ack]:
         try:
@@ -200,10 +196,16 @@ class Daemon:
 
     def _evaluate_changed(self, now: float) -> None:
         due = {service for service, since in self._emptied_at.items() if now >= since + self._options.empty_grace}
+        failure: StoreError | None = None
         for service in sorted(self._changed | due):
-            if self._evaluate(service, now):
-                self._coalescer.add(service)
-            self._changed.discard(service)
+            try:
+                if self._evaluate(service, now):
+                    self._coalescer.add(service)
+                self._changed.discard(service)
+            except StoreError as error:
+                failure = error  # the other services go on
+        if failure:
+            raise failure
 
     def _evaluate(self, service: str, now: float) -> bool:
         """Store the service's present content; whether edges have to hear of it."""
@@ -222,6 +224,8 @@ class Daemon:
         first = service in self._unordered
         if previous is None or previous.digest != snapshot.digest:
             self._store.save(snapshot)
+            if self._emptied_at.pop(service, None) is not None:
+                self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
             self._tracker.stored(service, snapshot.digest)
             log.info("%s: %s ready, %s draining", service, snapshot.count("ready"), snapshot.count("draining"))
             return True
@@ -236,8 +240,6 @@ class Daemon:
             return False
         since = self._emptied_at.setdefault(service, now)
         if now >= since + self._options.empty_grace:
-            del self._emptied_at[service]
-            self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
             return False
         if since == now:
             message = f"{service}: no endpoint; edges keep its servers for {self._options.empty_grace:g} s"
@@ -256,7 +258,9 @@ class Daemon:
         if now < self._fleet_at:
             return
         self._fleet_at = now + _FLEET_EVERY
-        self._tracker.expect(self._fleet(), now)
+        fleet = self._fleet()
+        if fleet is not None:
+            self._tracker.expect(fleet, now)
 
     def _order_due(self, now: float) -> None:
         services = self._coalescer.take(now)
@@ -343,12 +347,12 @@ def _spread(seconds: float) -> float:
 
 
 def _name(item: dict[str, Any]) -> str:
-    return str((item.get("metadata") or {}).get("name") or "")
+    return str(metadata_of(item).get("name") or "")
 
 
 def _service_of(target: Target, item: dict[str, Any]) -> str:
-    metadata = item.get("metadata") or {}
     if target.kind == "EndpointsList":
         return target.services[0]
-    namespace = target.services[0].split("/")[0]
-    return f"{namespace}/{(metadata.get('labels') or {}).get(SERVICE_LABEL) or ''}"
+    labels = metadata_of(item).get("labels")
+    name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
+    return f"{target.services[0].split('/')[0]}/{name or ''}"

@@ -6,11 +6,12 @@ the rest from being served. It must agree with ``haproxy_edge_minion.spec`` on t
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from haproxy_edge.model import DEFAULT_CLUSTER
-from haproxy_edge.options import SERVICE
+from haproxy_edge.options import CLUSTER, SERVICE
 
 SHORT_FORM_SERVICE = "kube-system/traefik"
 SHORT_FORMS = ("bind", "bind_insecure")
@@ -30,5 +31,10 @@ def _named(haproxy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
         if isinstance(frontend, Mapping):
             cluster = frontend.get("cluster", DEFAULT_CLUSTER)
             service = frontend.get("service", SHORT_FORM_SERVICE)
-            if isinstance(cluster, str) and isinstance(service, str) and SERVICE.fullmatch(service):
+            # both become part of a path in the store
+            if _matches(CLUSTER, cluster) and _matches(SERVICE, service):
                 yield cluster, service
+
+
+def _matches(pattern: re.Pattern[str], value: Any) -> bool:
+    return isinstance(value, str) and pattern.fullmatch(value) is not None

@@ -15,7 +15,7 @@ from typing import Any
 from haproxy_edge.model import DEFAULT_CLUSTER
 
 SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 LANES = ("hot", "state")
 SOURCES = ("auto", "endpointslices", "endpoints")
 
@@ -84,7 +84,7 @@ def _one_of(*allowed: str) -> Callable[[Any], str | None]:
 
 
 def _cluster(value: Any) -> str | None:
-    good = isinstance(value, str) and _CLUSTER.fullmatch(value)
+    good = isinstance(value, str) and CLUSTER.fullmatch(value)
     return None if good else "must be lower case letters, digits and '-'"
 
 

@@ -6,12 +6,15 @@ writes. An order lost in a crash is not found again: the next resync or missing 
 
 from __future__ import annotations
 
+import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from haproxy_edge.store import ROOT, Cache
+from haproxy_edge.store import ROOT, Cache, StoreError
+
+log = logging.getLogger(__name__)
 
 BANK = f"{ROOT}/outbox"
 # an order nobody took in this time was meant for a world that is gone; seconds
@@ -48,14 +51,16 @@ class Outbox:
 
     def take(self, lane: str, *, now: float) -> list[dict[str, Any]]:
         """Every due order of that lane, oldest first; of two takers only one gets an order."""
-        taken = [self._own(key) for key in sorted(self._cache.list(BANK)) if self._of_lane(key, lane)]
+        taken = [self._own(key, lane) for key in sorted(self._cache.list(BANK))]
         # a clock set back makes an order look as if it came from the future: it still counts
         return [order for order in taken if order and now - order["issued"] < MAX_AGE]
 
-    def _of_lane(self, key: str, lane: str) -> bool:
-        row = self._cache.fetch(BANK, key)
-        return isinstance(row, dict) and row.get("lane") == lane
-
-    def _own(self, key: str) -> dict[str, Any] | None:
-        row = self._cache.fetch(BANK, key)
-        return row if isinstance(row, dict) and self._cache.flush(BANK, key) else None
+    def _own(self, key: str, lane: str) -> dict[str, Any] | None:
+        try:
+            row = self._cache.fetch(BANK, key)
+        except StoreError as error:
+            # damaged, or taken by another at this moment: the orders beside it must not be lost with it
+            log.warning("order %s is passed over: %s", key, error)
+            return None
+        mine = isinstance(row, dict) and row.get("lane") == lane and self._cache.flush(BANK, key)
+        return row if mine else None

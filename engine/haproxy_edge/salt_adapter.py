@@ -112,12 +112,13 @@ class Fleet:
         self._minions = salt.utils.minions.CkMinions(opts)
         self._target, self._target_type = target, target_type
 
-    def __call__(self) -> list[str]:
+    def __call__(self) -> list[str] | None:
+        """None when it cannot be told."""
         try:
             return list(self._minions.check_minions(self._target, self._target_type)["minions"])
         except Exception as error:
             log.warning("which minions %r matches cannot be told: %r", self._target, error)
-            return []
+            return None
 
 
 def engine_configuration(opts: dict[str, Any], engine: str, given: dict[str, Any]) -> dict[str, Any]:

@@ -48,7 +48,7 @@ def states(ports, name="websecure"):
 
 
 class FakeCache:
-    """A dict; the methods named in ``broken`` fail, for the keys that contain ``broken_key``."""
+    """A dict; the methods named in ``broken`` fail, where bank and key contain ``broken_key``."""
 
     def __init__(self, journal=None):
         self.rows = {}
@@ -57,11 +57,11 @@ class FakeCache:
         self.journal = [] if journal is None else journal
 
     def fetch(self, bank, key):
-        self._may_fail("fetch", key)
+        self._may_fail("fetch", f"{bank}/{key}")
         return copy.deepcopy(self.rows.get((bank, key)))
 
     def store(self, bank, key, data):
-        self._may_fail("store", key)
+        self._may_fail("store", f"{bank}/{key}")
         self.journal.append(("order" if bank == BANK else "store", key))
         self.rows[bank, key] = copy.deepcopy(data)
 
@@ -69,12 +69,12 @@ class FakeCache:
         return self.rows.pop((bank, key), None) is not None
 
     def list(self, bank):
-        self._may_fail("list", "")
-        return [key for inside, key in self.rows if inside == bank]
+        self._may_fail("list", bank)
+        return [key for inside, key in list(self.rows) if inside == bank]
 
-    def _may_fail(self, method, key):
-        if method in self.broken and self.broken_key in key:
-            raise StoreError(f"store: {method} {key}: broken on purpose")
+    def _may_fail(self, method, place):
+        if method in self.broken and self.broken_key in place:
+            raise StoreError(f"store: {method} {place}: broken on purpose")
 
 
 class FakeBus:
@@ -148,10 +148,12 @@ class World:
     def wall(self):
         return WALL + self.inbox.steady - self.set_back
 
-    def say(self, *changes, namespace="kube-system"):
+    def say(self, *changes, namespace="kube-system", slices=True):
         """The watch of that namespace delivers; the engine acts on all of it at once."""
+        targets = targets_for(self.options.services, slices=slices)
+        target = next(target for target in targets if f"/namespaces/{namespace}/" in target.path)
         for change in changes:
-            self.inbox.put((self.targets[namespace], change))
+            self.inbox.put((target, change))
         self.inbox.horizon = self.inbox.steady
         self.daemon.run_cycle()
 

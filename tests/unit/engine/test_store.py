@@ -1,0 +1,124 @@
+"""What survives a restart: a snapshot of every service, a key of every edge. Unreadable is not empty."""
+
+from __future__ import annotations
+
+import pytest
+from haproxy_edge.model import Server, Snapshot
+from haproxy_edge.store import Store, StoreError
+
+from tests.unit.engine.material import SERVICE, FakeCache
+
+BANK = "haproxy_edge/default/services"
+KEY = "kube-system.traefik"
+SNAPSHOT = Snapshot("default", SERVICE, {"websecure": (Server("10.42.0.7", 8443),)}, 5)
+
+
+@pytest.fixture
+def cache():
+    return FakeCache()
+
+
+@pytest.fixture
+def store(cache):
+    return Store(cache)
+
+
+def test_a_saved_snapshot_is_read_back(store):
+    store.save(SNAPSHOT)
+
+    assert store.snapshot("default", SERVICE) == SNAPSHOT
+    assert store.snapshot_text("default", SERVICE) == SNAPSHOT.to_json()
+
+
+def test_a_snapshot_stands_as_one_text_where_the_contract_says(store, cache):
+    store.save(SNAPSHOT)
+
+    assert cache.rows == {(BANK, KEY): {"snapshot": SNAPSHOT.to_json()}}
+
+
+def test_a_service_never_seen_is_unknown_and_not_empty(store):
+    assert store.snapshot("default", SERVICE) is None
+    assert store.snapshot_text("default", SERVICE) is None
+
+
+def test_a_newer_snapshot_replaces_the_older(store):
+    store.save(SNAPSHOT)
+    store.save(Snapshot("default", SERVICE, {}, 6))
+
+    assert store.snapshot("default", SERVICE).generation == 6
+
+
+def test_services_and_clusters_are_kept_apart(store):
+    others = [Snapshot("west", SERVICE, {}, 1), Snapshot("default", "kube-system/web", {}, 2)]
+    for one in (SNAPSHOT, *others):
+        store.save(one)
+
+    assert [store.snapshot(one.cluster, one.service) for one in (SNAPSHOT, *others)] == [SNAPSHOT, *others]
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        pytest.param({"snapshot": ""}, id="empty"),
+        pytest.param({"snapshot": SNAPSHOT.to_json()[:-20]}, id="cut off"),
+        pytest.param({"snapshot": SNAPSHOT.to_json().replace("8443", "8444")}, id="changed by hand"),
+        pytest.param({"snapshot": SNAPSHOT.to_json().replace('"schema":1', '"schema":2')}, id="of a later release"),
+        pytest.param({"snapshot": "null"}, id="null in it"),
+        pytest.param({"snapshot": 7}, id="a number"),
+    ],
+)
+def test_an_unreadable_row_is_an_error_that_names_the_service_and_never_an_empty_one(store, cache, row):
+    cache.rows[BANK, KEY] = row
+
+    with pytest.raises(StoreError, match=f"default: {SERVICE}: "):
+        store.snapshot("default", SERVICE)
+
+
+def test_a_store_that_cannot_be_read_is_an_error(store, cache):
+    store.save(SNAPSHOT)
+    cache.broken = {"fetch"}
+
+    with pytest.raises(StoreError):
+        store.snapshot("default", SERVICE)
+
+
+def test_an_edge_keeps_its_key(store):
+    assert store.ack_key("edge1") == store.ack_key("edge1")
+
+
+def test_a_key_survives_a_restart(store, cache):
+    assert Store(cache).ack_key("edge1") == store.ack_key("edge1")
+
+
+def test_every_edge_has_its_own_key_of_256_bits(store):
+    keys = {store.ack_key(f"edge{number}") for number in range(20)}
+
+    assert len(keys) == 20
+    assert all(len(bytes.fromhex(key)) == 32 for key in keys)
+
+
+@pytest.mark.parametrize("row", [{}, {"key": None}, {"key": 7}, "text"], ids=repr)
+def test_a_row_without_a_key_is_replaced(store, cache, row):
+    cache.rows["haproxy_edge/keys", "edge1"] = row
+
+    assert len(store.ack_key("edge1")) == 64
+    assert store.ack_key("edge1") == store.ack_key("edge1")
+
+
+def test_of_two_that_make_a_key_at_once_both_get_the_one_that_is_stored(cache):
+    class Hurried(FakeCache):
+        """Another process is always a little later."""
+
+        def store(self, bank, key, data):
+            super().store(bank, key, data)
+            super().store(bank, key, {"key": "f" * 64})
+
+    assert Store(Hurried()).ack_key("edge1") == "f" * 64
+
+
+@pytest.mark.parametrize("broken", ["fetch", "store"])
+def test_no_key_is_invented_when_it_cannot_be_kept(store, cache, broken):
+    cache.broken = {broken}
+
+    with pytest.raises(StoreError):
+        store.ack_key("edge1")
