@@ -103,7 +103,7 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     return {"action": step and step.action, "reason": step and step.reason, "problems": []}
 
 
-def sync(payload: str) -> dict[str, Any]:
+def sync(payload: Any) -> dict[str, Any]:
     """
     Serve the snapshots in ``payload`` by runtime commands: no pillar, no template, no reload, no state lock.
 

@@ -9,6 +9,7 @@ import base64
 import binascii
 import json
 import zlib
+from typing import Any
 
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError, check
 
@@ -17,10 +18,13 @@ COMPRESSED = "zlib:"
 MAX_SIZE = 32 * 1024 * 1024
 
 
-def unpack(payload: str) -> tuple[str, list[Snapshot]]:
-    """(order id, snapshots). Refused whole: raises `SnapshotError` naming the field."""
+def unpack(payload: Any) -> tuple[str, list[Snapshot]]:
+    """(order id, snapshots). Refused whole: raises `SnapshotError` naming the field.
+
+    A mapping is taken, too: that is what Salt's command line makes of JSON.
+    """
     try:
-        raw = json.loads(_text(payload))
+        raw = json.loads(_text(payload)) if isinstance(payload, str) else payload
         order, texts = raw["order"], raw["snapshots"]
     except (ValueError, TypeError, KeyError, RecursionError) as error:
         raise SnapshotError(f"payload: {str(payload)[:80]!r}: not an order with snapshots: {error!r}") from error

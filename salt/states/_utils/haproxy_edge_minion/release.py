@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "61586a749a2660e41b389e10506de41d622b04d59fc8021742f97dfdf52e252d"
+MODULES = "0fced7fab4d882c1f835fa715b7be89b9a56ea26ef0e462bc7e906d822d5ee33"
