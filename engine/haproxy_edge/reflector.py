@@ -14,7 +14,7 @@ from typing import Any, Protocol, TypeAlias
 
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.kube import ApiError, Gone
-from haproxy_edge.slices import SERVICE_LABEL
+from haproxy_edge.slices import SERVICE_LABEL, metadata_of
 
 _PAGE = 500
 
@@ -127,7 +127,7 @@ def watch_once(
         kind, item = event.get("type"), event.get("object")
         if kind == "ERROR" or not isinstance(item, dict):
             raise _error_event(target, item)
-        version = str((item.get("metadata") or {}).get("resourceVersion") or version)
+        version = str(metadata_of(item).get("resourceVersion") or version)
         yield version, _change(target, kind, item)
 
 
@@ -139,9 +139,9 @@ def list_all(api: ListWatch, target: Target, freshness: Freshness) -> tuple[str,
         page = api.get(target.path, query)
         freshness.touch()
         objects += _items(target, page)
-        metadata = page.get("metadata") or {}
+        metadata = metadata_of(page)
         if not metadata.get("continue"):
-            return str(metadata.get("resourceVersion") or ""), Listed(tuple(objects))
+            return str(metadata["resourceVersion"]), Listed(tuple(objects))
         query["continue"] = metadata["continue"]
 
 
@@ -206,6 +206,8 @@ def _error_event(target: Target, status: Any) -> ApiError:
 def _items(target: Target, page: Mapping[str, Any]) -> list[dict[str, Any]]:
     if page.get("kind") != target.kind:
         raise ApiError("wrong-kind", f"{target.path}: {page.get('kind')!r} where {target.kind} was expected")
+    if not metadata_of(page).get("resourceVersion"):
+        raise ApiError("wrong-kind", f"{target.path}: a list without resourceVersion is no answer of a Kubernetes API")
     items = page.get("items")
     if items is not None and not isinstance(items, list):
         raise ApiError("wrong-kind", f"{target.path}: items is {type(items).__name__}")

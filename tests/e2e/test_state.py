@@ -7,9 +7,12 @@ from lab.topology import PILLAR
 
 # a small disk of its own for our folder, with its content and no byte left: Salt itself keeps room for its job files
 FILL = """
-cd /var/lib/haproxy-edge && mkdir /run/full && mount -t tmpfs -o size=1m full /run/full && cp -a . /run/full
-mount --move /run/full /var/lib/haproxy-edge
-dd if=/dev/zero of=/var/lib/haproxy-edge/filler bs=1k 2>/dev/null || rmdir /run/full
+set -e
+cp -a /var/lib/haproxy-edge /run/kept
+mount -t tmpfs -o size=1m full /var/lib/haproxy-edge
+cp -a /run/kept/. /var/lib/haproxy-edge
+rm -r /run/kept
+dd if=/dev/zero of=/var/lib/haproxy-edge/filler bs=1k 2>/dev/null && exit 1 || exit 0
 """
 CONFIGURED, SERVING = "haproxy_edge.configured", "haproxy_edge.serving"
 
