@@ -16,8 +16,8 @@ help: ## list the targets
 venv: ## make .venv with the project in it; as root also install what the lab needs
 	@lab/bootstrap
 
-demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, KUBECONFIG=file watches your own cluster
-	@$(PYTHON) -m lab demo $(if $(KEEP_GIVEN),--keep) $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
+demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, LANE=state goes by state.apply, KUBECONFIG=file watches your own cluster
+	@$(PYTHON) -m lab demo $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
 
 test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
 	@$(PYTHON) -m pytest $(ARGS)

@@ -43,6 +43,7 @@ def _parser() -> argparse.ArgumentParser:
     show = command("demo", _demo, "the main job before your eyes")
     show.add_argument("--keep", action="store_true", help="leave the lab up")
     show.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
+    show.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
     for name, text in (("salt", "salt on the lab's master"), ("salt-run", "a runner on the lab's master")):
         command(name, _salt(name), text).add_argument("arguments", nargs=argparse.REMAINDER)
     run = command("run", _run, "a command on an edge: run edge1 systemctl status haproxy")
@@ -64,7 +65,7 @@ def _up(arguments: argparse.Namespace) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.kubeconfig:
         return demo.follow(arguments.kubeconfig, keep=arguments.keep)
-    return demo.show(keep=arguments.keep)
+    return demo.show(keep=arguments.keep, lane=arguments.lane)
 
 
 def _salt(program: str) -> object:

@@ -40,6 +40,7 @@ Take it down: make clean-lab"""
 class Story:
     """What the demo has seen."""
 
+    lane: str
     milliseconds: list[float] = field(default_factory=list)
     others: dict[str, float] = field(default_factory=dict)
     address_preserved: bool = False
@@ -60,7 +61,7 @@ class Story:
             "failed_connections": self.failed,
             "seconds": round(seconds, 1),
             "figures": [
-                _figure("change to all edges, state lane, p50", 2.0, round((p50 or 99999) / 1000, 3), "s"),
+                _figure(f"change to all edges, {self.lane} lane, p50", 2.0, round((p50 or 99999) / 1000, 3), "s"),
                 _figure("failed connections in rolling changes", 0, self.failed, "connections"),
                 _figure("whole demo with images built", 90, round(seconds, 1), "s"),
             ],
@@ -88,10 +89,10 @@ def start(lab: Lab) -> list[Pod]:
     return first
 
 
-def show(*, keep: bool) -> int:
-    """The whole demo; the exit status."""
+def show(*, keep: bool, lane: str = "hot") -> int:
+    """The whole demo, pods' changes by that lane; the exit status."""
     began = time.monotonic()
-    lab, story = Lab(), Story()
+    lab, story = Lab(engine={"lane": lane}), Story(lane)
     try:
         pods = start(lab)
         say(f"all {len(lab.edges)} edges serve, {time.monotonic() - began:.1f} s after the start")

@@ -46,7 +46,10 @@ class Master:
             "file_roots": {"base": [str(CHECKOUT / "salt/states")]},
             "pillar_roots": {"base": [str(self._pillar)]},
             "ext_pillar": [{"haproxy_edge": {}}],
-            "reactor": [{"haproxy_edge/doorbell/state": [str(CHECKOUT / "salt/reactor/haproxy_state.sls")]}],
+            "reactor": [
+                {f"haproxy_edge/doorbell/{lane}": [str(CHECKOUT / f"salt/reactor/haproxy_{lane}.sls")]}
+                for lane in ("hot", "state")
+            ],
             **self._extra,
         }
 

@@ -50,7 +50,13 @@ class Lab:
         self.master = Master(self.pillar)
         self.cluster: Cluster = lab_cluster()
         self.pods: Pods | None = None
-        self._engine = {"services": [SERVICE], "empty_grace": 2, "read_timeout": 30, **(engine or {})}
+        self._engine = {
+            "services": [SERVICE],
+            "empty_grace": 2,
+            "watch_timeout": 20,
+            "read_timeout": 25,
+            **(engine or {}),
+        }
         # makes the engine's kubeconfig; another cluster can be put in place of the lab's own
         self.relay: Callable[[], Path] = self._start_cluster
 

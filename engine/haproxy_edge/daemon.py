@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import logging
 import queue
+import random
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from haproxy_edge.acks import Ack
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.coalesce import Coalescer
 from haproxy_edge.model import Snapshot, next_generation
 from haproxy_edge.options import Options
-from haproxy_edge.outbox import Outbox
+from haproxy_edge.outbox import Lane, Outbox
 from haproxy_edge.reflector import (
     Applied,
     Change,
@@ -32,12 +34,15 @@ from haproxy_edge.reflector import (
 )
 from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge, metadata_of
 from haproxy_edge.store import Store, StoreError
+from haproxy_edge.tracker import Tracker
 
 log = logging.getLogger(__name__)
 
 # seconds: how long a failed write of store or outbox waits for its next try, and an idle cycle for news
 _RETRY = 1.0
 _IDLE = 60.0
+# seconds between two looks at which edges there are: matching a target reads every minion's cached grains
+_FLEET_EVERY = 10.0
 
 
 class Bus(Protocol):
@@ -88,12 +93,24 @@ class View:
 class Daemon:
     """One cluster's engine. `run_cycle` is called for ever; everything it needs is injected."""
 
-    def __init__(self, options: Options, store: Store, outbox: Outbox, bus: Bus, clocks: Clocks) -> None:
+    def __init__(
+        self,
+        options: Options,
+        store: Store,
+        outbox: Outbox,
+        bus: Bus,
+        clocks: Clocks,
+        *,
+        fleet: Callable[[], Iterable[str] | None] = tuple,
+    ) -> None:
         self._options = options
         self._store = store
         self._outbox = outbox
         self._bus = bus
         self._clocks = clocks
+        self._fleet = fleet
+        self._fleet_at = clocks.steady()
+        self._tracker = Tracker(options.cluster, options.ack_timeout, jitter=_spread)
         self._view = View()
         self._changed: set[str] = set()
         self._coalescer = Coalescer(options.min_interval)
@@ -102,23 +119,37 @@ class Daemon:
         self._unordered: set[str] = set(options.services)
         self._resync_at = clocks.steady() + options.resync if options.resync else float("inf")
         self._retry_at = float("-inf")
-        self._unrung = False
-        self.inbox: queue.SimpleQueue[tuple[Target, Change]] = queue.SimpleQueue()
+        self._unrung: set[Lane] = set()
+        self.inbox: queue.SimpleQueue[tuple[Target, Change] | Ack] = queue.SimpleQueue()
         self.freshness: dict[Target, Freshness] = {}
 
     def run_cycle(self) -> None:
         """Wait for news or for something to fall due, then act on all of it."""
-        for target, change in self._received(self._until_due()):
-            if isinstance(change, Condition):
-                self._report(target, change)
-            self._changed |= self._view.accept(target, change)
+        for news in self._received(self._until_due()):
+            if isinstance(news, Ack):
+                self._confirm(news)
+            else:
+                self._accept(*news)
         self._act()
+
+    def _accept(self, target: Target, change: Change) -> None:
+        if isinstance(change, Condition):
+            self._report(target, change)
+        self._changed |= self._view.accept(target, change)
+
+    def _confirm(self, ack: Ack) -> None:
+        for problem in ack.problems:
+            log.warning("%s: %s", ack.edge, problem)
+        if ack.state_needed:
+            log.info("%s needs the state lane: %s", ack.edge, ack.state_needed)
+        self._tracker.confirmed(ack, self._clocks.steady())
 
     def _act(self) -> None:
         now = self._clocks.steady()
         if now < self._retry_at:
             return
-        for step in (self._evaluate_changed, self._order_due):
+        steps = (self._evaluate_changed, self._look_at_fleet, self._order_due, self._order_behind, self._ring)
+        for step in steps:
             try:
                 step(now)
             except StoreError as error:
@@ -126,7 +157,7 @@ class Daemon:
                 log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
                 self._retry_at = now + _RETRY
 
-    def _received(self, timeout: float) -> Iterator[tuple[Target, Change]]:
+    def _received(self, timeout: float) -> Iterator[tuple[Target, Change] | Ack]:
         try:
             yield self.inbox.get(timeout=timeout)
             while True:
@@ -137,7 +168,12 @@ class Daemon:
     def _until_due(self) -> float:
         now = self._clocks.steady()
         grace = self._options.empty_grace
-        moments = [self._resync_at, *(since + grace for since in self._emptied_at.values())]
+        moments = [
+            self._resync_at,
+            self._fleet_at,
+            self._tracker.due_at(),
+            *(since + grace for since in self._emptied_at.values()),
+        ]
         pending = self._coalescer.due_in(now)
         if pending is not None:
             moments.append(now + pending)
@@ -182,14 +218,18 @@ class Daemon:
         generation = next_generation(previous.generation if previous else 0, self._clocks.wall())
         snapshot = Snapshot(self._options.cluster, service, merged.ports, generation)
         if self._held(service, previous, snapshot, now):
+            if previous:
+                self._tracker.stored(service, previous.digest)
             return False
         first = service in self._unordered
         if previous is None or previous.digest != snapshot.digest:
             self._store.save(snapshot)
             if self._emptied_at.pop(service, None) is not None:
                 self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
+            self._tracker.stored(service, snapshot.digest)
             log.info("%s: %s ready, %s draining", service, snapshot.count("ready"), snapshot.count("draining"))
             return True
+        self._tracker.stored(service, snapshot.digest)
         return first
 
     def _held(self, service: str, previous: Snapshot | None, snapshot: Snapshot, now: float) -> bool:
@@ -214,34 +254,55 @@ class Daemon:
             log.warning("%s: %s", service, warning)
             self._warn(service, "slice", f"{service}: {warning}")
 
-    def _order_due(self, now: float) -> None:
-        # taken only when the order is stored: a failing outbox must not lose what is due
-        services = self._coalescer.take(now)
-        if now >= self._resync_at:
-            services = list(self._options.services)
-            self._resync_at = now + self._options.resync
-        if services:
-            try:
-                self._put_order(services)
-            except StoreError:
-                for service in services:
-                    self._coalescer.add(service)
-                raise
-            self._unordered.difference_update(services)
-            self._unrung = True
-        if self._unrung:
-            self._unrung = not self._bus.ring("state")
-            self._retry_at = now + _RETRY if self._unrung else self._retry_at
+    def _look_at_fleet(self, now: float) -> None:
+        if now < self._fleet_at:
+            return
+        self._fleet_at = now + _FLEET_EVERY
+        fleet = self._fleet()
+        if fleet is not None:
+            self._tracker.expect(fleet, now)
 
-    def _put_order(self, services: list[str]) -> None:
+    def _order_due(self, now: float) -> None:
+        services = self._coalescer.take(now)
+        # what this engine has not ordered yet may meet edges that have nothing: they need the whole state
+        lane: Lane = "hot" if self._options.lane == "hot" and self._unordered.isdisjoint(services) else "state"
+        if now >= self._resync_at:
+            services, lane = list(self._options.services), "state"
+            self._resync_at = now + self._options.resync
+        if not services:
+            return
+        try:
+            self._put_order(lane, self._options.target, self._options.target_type, services)
+        except StoreError:
+            # a failing outbox must not lose what is due
+            for service in services:
+                self._coalescer.add(service)
+            raise
+        self._unordered.difference_update(services)
+        self._tracker.ordered(now)
+
+    def _order_behind(self, now: float) -> None:
+        """The state lane for edges that did not confirm; lost in a crash or a failing store, it falls due again."""
+        names = self._tracker.take(now)
+        if names:
+            log.warning("not confirmed in time, so they get state.apply: %s", ", ".join(names))
+            self._put_order("state", ",".join(names), "list", self._options.services)
+
+    def _put_order(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> None:
         self._outbox.put(
-            "state",
-            tgt=self._options.target,
-            tgt_type=self._options.target_type,
+            lane,
+            tgt=target,
+            tgt_type=target_type,
             services=services,
             cluster=self._options.cluster,
             now=self._clocks.wall(),
         )
+        self._unrung.add(lane)
+
+    def _ring(self, now: float) -> None:
+        self._unrung = {lane for lane in sorted(self._unrung) if not self._bus.ring(lane)}
+        if self._unrung:
+            self._retry_at = now + _RETRY
 
 
 def start_watches(
@@ -279,6 +340,10 @@ def _pump(daemon: Daemon, target: Target, changes: Iterator[Change]) -> None:
         # a mistake of ours: without this line the watch would end in silence
         log.critical("the watch of %s ended by a defect; the engine must be restarted", target.path, exc_info=True)
         raise
+
+
+def _spread(seconds: float) -> float:
+    return seconds * random.uniform(0.75, 1.25)
 
 
 def _name(item: dict[str, Any]) -> str:

@@ -16,6 +16,7 @@ from haproxy_edge.model import DEFAULT_CLUSTER
 
 SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+LANES = ("hot", "state")
 SOURCES = ("auto", "endpointslices", "endpoints")
 
 
@@ -41,9 +42,11 @@ class Options:
     kubeconfig: str | None
     context: str | None
     source: str
+    lane: str
     min_interval: float
     empty_grace: float
     resync: float
+    ack_timeout: float
     watch_timeout: float
     read_timeout: float
     connect_timeout: float
@@ -108,9 +111,19 @@ TABLE: tuple[Option, ...] = (
     Option("kubeconfig", None, "", "path of a kubeconfig; unset: in-cluster, else the default one", _optional_text),
     Option("context", None, "", "context in the kubeconfig; unset: its current one", _optional_text),
     Option("source", "auto", "", "`endpointslices`, `endpoints`, or `auto`: slices where served", _one_of(*SOURCES)),
+    Option(
+        "lane", "hot", "", "how pods' changes reach edges: `hot`, or `state`: only by `state.apply`", _one_of(*LANES)
+    ),
     Option("min_interval", 0.2, "s", "least time between two publishes; the first change never waits", _seconds(0)),
     Option("empty_grace", 30, "s", "how long a service that became empty or absent keeps its servers", _seconds(0)),
     Option("resync", 600, "s", "an order for the whole fleet at least this often; 0: never", _seconds(0)),
+    Option(
+        "ack_timeout",
+        5,
+        "s",
+        "how long an edge may take to confirm; then it gets `state.apply`, again and again",
+        _seconds(0.5),
+    ),
     Option("watch_timeout", 240, "s", "how long the API server keeps one watch open", _seconds(1)),
     Option(
         "read_timeout", 120, "s", "silence after which a watch is torn down; bookmarks come each minute", _seconds(1)

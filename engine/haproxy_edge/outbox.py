@@ -20,7 +20,7 @@ BANK = f"{ROOT}/outbox"
 # an order nobody took in this time was meant for a world that is gone; seconds
 MAX_AGE = 3600.0
 
-Lane = Literal["state"]
+Lane = Literal["hot", "state"]
 
 
 @dataclass(frozen=True)

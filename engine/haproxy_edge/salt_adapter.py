@@ -7,17 +7,22 @@ from __future__ import annotations
 
 import logging
 import os
+import time
+from collections.abc import Iterator
 from typing import Any
 
 import salt.cache
 import salt.config
 import salt.utils.event
+import salt.utils.minions
 from salt.exceptions import SaltCacheError
 
 from haproxy_edge.store import ROOT, StoreError
 
 log = logging.getLogger(__name__)
 
+# seconds until a broken subscription is made anew
+_BUS_PAUSE = 2.0
 WARNING_TAG = f"{ROOT}/warning"
 
 
@@ -85,6 +90,35 @@ class Bus:
         log.warning("event %s was not fired: %s; a new sender is made", tag, problem)
         self._sender = None
         return False
+
+
+def returns(opts: dict[str, Any], functions: frozenset[str]) -> Iterator[Any]:
+    """What jobs of these functions returned, as it arrives, for ever. Who sent it is not known: see `acks`."""
+    while True:
+        try:
+            with salt.utils.event.get_master_event(opts, opts["sock_dir"], listen=True) as bus:
+                for event in bus.iter_events(tag="salt/job/", full=False, auto_reconnect=True):
+                    if isinstance(event, dict) and event.get("fun") in functions:
+                        yield event.get("return")
+        except Exception as error:
+            log.warning("the event bus cannot be read: %r; tried again in %s s", error, _BUS_PAUSE)
+            time.sleep(_BUS_PAUSE)
+
+
+class Fleet:
+    """The edges there should be: accepted keys that the target matches, as far as the master's cache knows them."""
+
+    def __init__(self, opts: dict[str, Any], target: str, target_type: str) -> None:
+        self._minions = salt.utils.minions.CkMinions(opts)
+        self._target, self._target_type = target, target_type
+
+    def __call__(self) -> list[str] | None:
+        """None when it cannot be told."""
+        try:
+            return list(self._minions.check_minions(self._target, self._target_type)["minions"])
+        except Exception as error:
+            log.warning("which minions %r matches cannot be told: %r", self._target, error)
+            return None
 
 
 def engine_configuration(opts: dict[str, Any], engine: str, given: dict[str, Any]) -> dict[str, Any]:

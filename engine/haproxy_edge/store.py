@@ -52,12 +52,19 @@ class Store:
 
     def ack_key(self, minion_id: str) -> str:
         """That edge's own key, 64 hex digits, made on first use."""
-        row = self._cache.fetch(_KEYS, minion_id)
-        if isinstance(row, dict) and isinstance(row.get("key"), str):
-            return str(row["key"])
+        known = self.known_ack_key(minion_id)
+        if known:
+            return known
         self._cache.store(_KEYS, minion_id, {"key": secrets.token_hex(32)})
         # read back: of two that made one at once, the one that is stored counts
         return str(self._cache.fetch(_KEYS, minion_id)["key"])
+
+    def known_ack_key(self, minion_id: str) -> str | None:
+        """That edge's key if it was ever given one; whatever ``minion_id`` holds, only keys are read."""
+        if "/" in minion_id or minion_id.startswith("."):
+            return None
+        row = self._cache.fetch(_KEYS, minion_id)
+        return str(row["key"]) if isinstance(row, dict) and isinstance(row.get("key"), str) else None
 
 
 def _services(cluster: str) -> str:

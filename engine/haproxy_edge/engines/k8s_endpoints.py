@@ -14,20 +14,24 @@ ten seconds for ever. A configuration it cannot use is one error in the master's
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from typing import Any
 
 from haproxy_edge import kube
+from haproxy_edge.acks import Forged, Forgeries, found_in, verified
 from haproxy_edge.daemon import Clocks, Daemon, start_watches
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
-from haproxy_edge.salt_adapter import Bus, SaltCache, engine_configuration
-from haproxy_edge.store import Store
+from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, returns
+from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
 # seconds between two looks at a configuration that was refused
 _RECHECK = 10.0
+# whose returns carry an acknowledgement
+_ACKNOWLEDGED_BY = frozenset({"haproxy_edge.sync", "haproxy_edge.ack", "state.apply", "state.sls", "state.highstate"})
 
 
 def start(**options: Any) -> None:
@@ -35,7 +39,15 @@ def start(**options: Any) -> None:
     checked = _usable_options(options)
     slices = _has_slices(checked)
     cache = SaltCache(__opts__)  # type: ignore[name-defined]
-    daemon = Daemon(checked, Store(cache), Outbox(cache), Bus(__opts__), Clocks(time.time, time.monotonic))  # type: ignore[name-defined]
+    daemon = Daemon(
+        checked,
+        Store(cache),
+        Outbox(cache),
+        Bus(__opts__),  # type: ignore[name-defined]
+        Clocks(time.time, time.monotonic),
+        fleet=Fleet(__opts__, checked.target, checked.target_type),  # type: ignore[name-defined]
+    )
+    threading.Thread(target=_hear_acks, args=(daemon, __opts__), name="acks", daemon=True).start()  # type: ignore[name-defined]
     start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
     log.info("k8s_endpoints follows %s", checked)
     while True:
@@ -45,6 +57,20 @@ def start(**options: Any) -> None:
             # a defect of ours must freeze, not loop through Salt's restarts
             log.exception("k8s_endpoints: a defect; edges stay as they are")
             time.sleep(_RECHECK)
+
+
+def _hear_acks(daemon: Daemon, opts: dict[str, Any]) -> None:
+    """Put what edges really signed into the daemon's inbox, and say once a minute what somebody forged."""
+    store, forged = Store(SaltCache(opts)), Forgeries(time.monotonic)
+    for returned in returns(opts, _ACKNOWLEDGED_BY):
+        raw = found_in(returned)
+        try:
+            if raw is not None:
+                daemon.inbox.put(verified(raw, store.known_ack_key))
+        except Forged as error:
+            forged.count(str(error))
+        except StoreError as error:
+            log.warning("an acknowledgement cannot be checked: %s", error)
 
 
 def _usable_options(options: dict[str, Any]) -> Options:

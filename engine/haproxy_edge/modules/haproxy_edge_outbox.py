@@ -12,15 +12,16 @@ import time
 from typing import Any
 
 from haproxy_edge.outbox import Outbox
+from haproxy_edge.payload import pack
 from haproxy_edge.salt_adapter import SaltCache
-from haproxy_edge.store import StoreError
+from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
 
 def take(lane: str) -> list[dict[str, Any]]:
     """
-    Take the due orders of a lane out of the outbox, each once.
+    Take the due orders of a lane out of the outbox, each once; those of the hot lane with their ``payload``.
 
     CLI Example:
 
@@ -28,8 +29,16 @@ def take(lane: str) -> list[dict[str, Any]]:
 
         salt-run salt.cmd haproxy_edge_outbox.take state
     """
+    cache = SaltCache(__opts__)  # type: ignore[name-defined]
     try:
-        return Outbox(SaltCache(__opts__)).take(lane, now=time.time())  # type: ignore[name-defined]
+        orders = Outbox(cache).take(lane, now=time.time())
+        return orders if lane == "state" else [_with_payload(order, Store(cache)) for order in orders]
     except StoreError as error:
         log.error("haproxy_edge_outbox.take: %s; nothing is published", error)
         return []
+
+
+def _with_payload(order: dict[str, Any], store: Store) -> dict[str, Any]:
+    """The content is read now, not when it was ordered: what goes out is always the newest."""
+    texts = [store.snapshot_text(order["cluster"], service) for service in order["services"]]
+    return {**order, "payload": pack(order["id"], filter(None, texts))}

@@ -12,10 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import salt.utils.templates
-from haproxy_edge_minion.edge import Edge, Prepared
-from haproxy_edge_minion.files import Paths, locked, read
+from haproxy_edge_minion.ack import signed
+from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded
+from haproxy_edge_minion.files import Paths, locked, read, replace
+from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
+from haproxy_edge_minion.snapshot import SnapshotError
 from haproxy_edge_minion.spec import Spec
 from salt.exceptions import CommandExecutionError, SaltRenderError
 
@@ -100,6 +103,65 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     return {"action": step and step.action, "reason": step and step.reason, "problems": []}
 
 
+def sync(payload: Any) -> dict[str, Any]:
+    """
+    Serve the snapshots in ``payload`` by runtime commands: no pillar, no template, no reload, no state lock.
+
+    Called by the reactor's hot lane with one string: JSON ``{"order": id, "snapshots": [snapshot, …]}``, or ``zlib:``
+    and base64 of that. Gives the signed acknowledgement; see `ack`.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.sync '{"order": "by-hand", "snapshots": []}'
+    """
+    edge, began = _edge(), time.monotonic()
+    order, done, problems, needed = "", "", [], None
+    try:
+        order, offered = unpack(payload)
+        with locked(edge.paths.state):
+            synced = edge.sync(offered)
+        done, problems = synced.summary, list(synced.problems)
+    except StateNeeded as error:
+        needed = str(error)
+    except (SnapshotError, EdgeError, OSError) as error:
+        problems = str(error).splitlines()
+    milliseconds = round((time.monotonic() - began) * 1000, 1)
+    told = {
+        "order": order,
+        "lane": "hot",
+        "done": done,
+        "problems": problems,
+        "state_needed": needed,
+        "ms": milliseconds,
+    }
+    return _acknowledged(edge, **told)
+
+
+def ack(problems: list[str] | None = None) -> dict[str, Any]:
+    """
+    What this edge serves now, signed with its own key: generation and digest per service.
+
+    Empty when the master has given this edge no key.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.ack
+    """
+    told = {"order": "", "lane": "state", "done": "", "problems": problems or [], "state_needed": None, "ms": 0.0}
+    return _acknowledged(_edge(), **told)
+
+
+def _acknowledged(edge: Edge, **told: Any) -> dict[str, Any]:
+    key = read(edge.paths.ack_key).strip() or (__pillar__.get("haproxy_edge") or {}).get("ack_key")
+    if not key:
+        return {}
+    return signed({"edge": __grains__["id"], "serves": edge.serves(), **told}, key)
+
+
 def clean(test: bool = False) -> dict[str, Any]:
     """
     Take back what `configure` wrote: the configuration found at first apply returns, our own files go.
@@ -138,6 +200,9 @@ def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
         prepared = _prepare(edge, template)
         result["problems"] = list(prepared.problems)
         result["discouraged"] = list(prepared.spec.discouraged)
+        if not test:
+            edge.keep(prepared)
+            _keep_key(edge.paths.ack_key)
         if edge.differs(prepared):
             result["diff"] = _diff(read(edge.paths.config), prepared.text)
             edge.check(prepared) if test else edge.write(prepared)
@@ -146,6 +211,12 @@ def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
         # nothing was replaced, or only by the whole new file
         return {**result, "changed": False, "diff": "", "problems": [*result["problems"], *str(error).splitlines()]}
     return result
+
+
+def _keep_key(path: Path) -> None:
+    key = (__pillar__.get("haproxy_edge") or {}).get("ack_key")
+    if isinstance(key, str) and key != read(path):
+        replace(path, key, mode=0o600)
 
 
 def _prepare(edge: Edge, template: str) -> Prepared:

@@ -37,6 +37,7 @@ def test_every_option_can_be_set():
         "kubeconfig": "/etc/salt/kubeconfig",
         "context": "west",
         "source": "endpoints",
+        "lane": "state",
         **{option.name: 7 for option in TABLE if option.unit == "s"},
     }
     options = check(given)

@@ -11,7 +11,7 @@ import re
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -23,6 +23,7 @@ from haproxy_edge_minion.leaving import Leaving
 from haproxy_edge_minion.planner import Given, Plan, Target, Unusable, target
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
+from haproxy_edge_minion.saved import Saved
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
 from haproxy_edge_minion.spec import Spec, SpecError, resolve
 
@@ -39,6 +40,7 @@ class Prepared:
     applied: Applied
     text: str
     problems: tuple[str, ...]
+    snapshots: tuple[Snapshot, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -47,6 +49,18 @@ class Step:
 
     action: str
     reason: str
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did (empty: nothing was to do), and what stood in the way of single frontends."""
+
+    summary: str
+    problems: tuple[str, ...]
+
+
+class StateNeeded(EdgeError):
+    """Only a run of the state can bring this edge right; the message says why."""
 
 
 class Edge:
@@ -64,6 +78,7 @@ class Edge:
         self.paths = paths
         self._process = process
         self._restorecon = restorecon
+        self._saved = Saved(paths.snapshots)
 
     def prepare(self, haproxy: Any, given: Any, render: Callable[[Spec], str]) -> Prepared:
         """The pillars ``haproxy`` and ``haproxy_edge`` as a configuration. Raises `EdgeError` with every problem."""
@@ -75,9 +90,16 @@ class Edge:
         except SkeletonError as error:
             raise EdgeError(f"haproxy.cfg.jinja: {error}") from error
         before = Applied.load(self.paths.applied)
-        wanted: Target = target(spec, _given(spec, given), before.servers if before else {})
+        newest = _newest(_given(spec, given), self._saved)
+        wanted: Target = target(spec, newest, before.servers if before else {})
         applied = Applied(digest, wanted.servers, skeleton, haproxy)
-        return Prepared(spec, applied, fill(skeleton, spec, wanted.servers), wanted.problems)
+        snapshots = tuple(found for found in newest.values() if isinstance(found, Snapshot))
+        return Prepared(spec, applied, fill(skeleton, spec, wanted.servers), wanted.problems, snapshots)
+
+    def keep(self, prepared: Prepared) -> None:
+        """Remember the snapshots, so that nothing older is ever taken after them."""
+        for found in prepared.snapshots:
+            self._saved.save(found)
 
     def differs(self, prepared: Prepared) -> bool:
         """Whether `write` would change anything."""
@@ -152,6 +174,56 @@ class Edge:
         self._remember(applied)
         return step
 
+    def sync(self, offered: Sequence[Snapshot]) -> Synced:
+        """Serve these snapshots by runtime commands alone; traffic moves before the file is written.
+
+        Needs neither pillar nor master. Raises `StateNeeded` when only the state lane can help; what is offered is
+        saved by then, so it will use it.
+        """
+        newest = [self._saved.newest(found) for found in offered]
+        for found in newest:
+            self._saved.save(found)
+        before = Applied.load(self.paths.applied)
+        if before is None:
+            raise StateNeeded("there is no configuration of ours yet")
+        wanted, problems = _with_snapshots(before, newest)
+        leaving = Leaving.load(self.paths.leaving, now=self._uptime())
+        way = self._process.plan(wanted, leaving.overdue(wanted.spec.drain_timeout))
+        if way.reload_reason:
+            raise StateNeeded(way.reload_reason)
+        refused = self._process.adjust(wanted, way)
+        if refused:
+            raise StateNeeded(refused)
+        leaving.save(way.leaving)
+        self._write_synced(wanted)
+        return Synced(way.summary if way.changes else "", tuple(problems))
+
+    def _write_synced(self, applied: Applied) -> None:
+        """The file follows the process; checked all the same, because it is what a reboot begins with."""
+        text = applied.text
+        if read(self.paths.config) == text and read(self.paths.applied) == applied.to_json():
+            return
+        try:
+            self.check(Prepared(applied.spec, applied, text, ()))
+        except EdgeError as error:
+            raise StateNeeded(str(error)) from error
+        replace(self.paths.applied, applied.to_json(), mode=0o600)
+        self._put(text)
+        self._remember(applied)
+
+    def serves(self) -> dict[str, dict[str, Any]]:
+        """Generation and digest of every service in the configuration, for the acknowledgement."""
+        applied = Applied.load(self.paths.applied)
+        found = (
+            {}
+            if applied is None
+            else {
+                f"{frontend.cluster} {frontend.service}": self._saved.load(frontend.cluster, frontend.service)
+                for frontend in applied.spec.frontends
+            }
+        )
+        return {key: {"generation": saved.generation, "digest": saved.digest} for key, saved in found.items() if saved}
+
     def _adjust(self, step: Step | None, applied: Applied, wanted: Plan) -> Step | None:
         refused = self._process.adjust(applied, wanted)
         if refused is None:
@@ -200,6 +272,20 @@ def _with_servers_of(good: Applied, now: Applied) -> Applied:
         if ports.get(frontend.name) == (frontend.cluster, frontend.service, frontend.port)
     }
     return dataclasses.replace(good, servers={**good.servers, **servers})
+
+
+def _with_snapshots(before: Applied, snapshots: Sequence[Snapshot]) -> tuple[Applied, tuple[str, ...]]:
+    """``before`` with new servers where these snapshots concern it, and what stood in the way."""
+    given: dict[tuple[str, str], Snapshot | Unusable] = {(found.cluster, found.service): found for found in snapshots}
+    spec = before.spec
+    concerned = [frontend for frontend in spec.frontends if (frontend.cluster, frontend.service) in given]
+    wanted = target(dataclasses.replace(spec, frontends=tuple(concerned)), given, before.servers)
+    return dataclasses.replace(before, servers={**before.servers, **wanted.servers}), wanted.problems
+
+
+def _newest(given: Given, saved: Saved) -> Given:
+    """A state run that waited in Salt's queue may bring an older snapshot than a sync brought meanwhile."""
+    return {key: saved.newest(found) if isinstance(found, Snapshot) else found for key, found in given.items()}
 
 
 def _given(spec: Spec, pillar: Any) -> Given:

@@ -48,6 +48,16 @@ class Paths:
         return self.state / "good.json"
 
     @property
+    def snapshots(self) -> Path:
+        """The directory of accepted snapshots."""
+        return self.state / "snapshots"
+
+    @property
+    def ack_key(self) -> Path:
+        """The key this edge signs with."""
+        return self.state / "ack.key"
+
+    @property
     def leaving(self) -> Path:
         """Since when which server drains away."""
         return self.state / "leaving.json"

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "466871b96a056c19e150afa66394f95603762a4eb97e61ee57abcbbe32b15e8d"
+MODULES = "0fced7fab4d882c1f835fa715b7be89b9a56ea26ef0e462bc7e906d822d5ee33"

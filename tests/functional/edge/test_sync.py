@@ -1,0 +1,82 @@
+"""The hot lane on a real HAProxy: no pillar, no template, no reload; the last generation wins in any order."""
+
+import pytest
+from haproxy_edge_minion.edge import StateNeeded
+from haproxy_edge_minion.snapshot import check
+
+from tests.unit.edge.material import server, snapshot
+
+OLD, NEW = server("10.42.0.7", pod="old"), server("10.42.0.8", pod="new")
+
+
+def offered(*servers, generation):
+    return [check(snapshot(*servers, generation=generation))]
+
+
+@pytest.fixture
+def serving(rig):
+    text = snapshot(OLD, generation=10)
+    rig.apply(text)
+    rig.edge.keep(rig.edge.prepare(rig.haproxy, {"snapshots": {"default": {"kube-system/traefik": text}}}, rig.render))
+    return rig
+
+
+def test_servers_come_and_go_by_commands_and_the_file_follows(serving):
+    worker = serving.worker()
+    assert serving.edge.sync(offered(NEW, generation=11)).summary == "1 added, 0 changed, 1 removed"
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+    assert "server new:10.42.0.8:8443" in serving.paths.config.read_text()
+    assert "server old" not in serving.paths.config.read_text()
+    assert (serving.worker(), serving.service.reloads) == (worker, 0)
+
+
+def test_the_same_again_does_nothing(serving):
+    serving.edge.sync(offered(NEW, generation=11))
+    before = serving.paths.config.stat()
+    assert serving.edge.sync(offered(NEW, generation=11)).summary == ""
+    assert serving.paths.config.stat() == before
+
+
+def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
+    serving.edge.sync(offered(NEW, generation=12))
+    serving.edge.sync(offered(OLD, generation=11))
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+    assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
+
+
+def test_a_state_run_that_waited_with_an_older_snapshot_keeps_the_newer_one(serving):
+    serving.edge.sync(offered(NEW, generation=12))
+    serving.apply(snapshot(OLD, generation=11))
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+
+
+def test_a_lost_or_older_store_with_what_runs_already_is_accepted(serving):
+    serving.edge.sync(offered(NEW, generation=12))
+    serving.edge.sync(offered(NEW, generation=3))
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+
+
+def test_an_edge_without_a_configuration_asks_for_the_state_lane(rig):
+    with pytest.raises(StateNeeded, match="no configuration of ours"):
+        rig.edge.sync(offered(NEW, generation=11))
+
+
+def test_an_haproxy_that_does_not_run_asks_for_the_state_lane_which_then_serves_the_newest(serving):
+    serving.service.stop()
+    with pytest.raises(StateNeeded, match="does not answer"):
+        serving.edge.sync(offered(NEW, generation=11))
+    serving.apply(snapshot(OLD, generation=10))
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+
+
+def test_a_service_no_frontend_names_is_no_concern(serving):
+    other = check(snapshot(NEW, generation=11, service="gitea/gitea-ssh"))
+    assert serving.edge.sync([other]).summary == ""
+    assert serving.runs() == {"old:10.42.0.7:8443": 100}
+
+
+def test_a_damaged_record_of_a_snapshot_locks_nobody_out(serving):
+    for path in serving.paths.snapshots.iterdir():
+        path.write_text("{torn")
+    serving.edge.sync(offered(NEW, generation=1))
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}

@@ -1,0 +1,64 @@
+"""Only what an edge signed itself counts, wherever in a return it stands."""
+
+import pytest
+from haproxy_edge.acks import Forged, Forgeries, found_in, verified
+from haproxy_edge_minion.ack import signed
+
+KEYS = {"edge1": "11" * 32, "edge2": "22" * 32}
+TOLD = {
+    "edge": "edge1",
+    "order": "o-1",
+    "lane": "hot",
+    "serves": {"default kube-system/traefik": {"generation": 7, "digest": "sha256:aa"}},
+    "done": "1 added, 0 changed, 0 removed",
+    "problems": [],
+    "state_needed": None,
+    "ms": 3.5,
+}
+
+
+def test_the_edge_s_own_signature_is_accepted():
+    ack = verified(signed(TOLD, KEYS["edge1"]), KEYS.get)
+    assert (ack.edge, ack.order, ack.serves) == ("edge1", "o-1", {"default kube-system/traefik": (7, "sha256:aa")})
+
+
+@pytest.mark.parametrize(
+    "forged",
+    [
+        {**TOLD, "hmac": ""},
+        {**TOLD, "hmac": None},
+        signed(TOLD, KEYS["edge2"]),
+        {**signed(TOLD, KEYS["edge1"]), "edge": "edge2"},
+        {**signed(TOLD, KEYS["edge1"]), "serves": {}},
+        {**signed(TOLD, KEYS["edge1"]), "more": 1},
+        signed({**TOLD, "edge": "edge9"}, KEYS["edge1"]),
+        signed({**TOLD, "serves": {"x": 1}}, KEYS["edge1"]),
+        signed({"edge": "edge1", "serves": {}}, KEYS["edge1"]),
+    ],
+    ids=["empty", "none", "another key", "another edge", "other content", "added", "stranger", "odd", "incomplete"],
+)
+def test_nothing_else_is(forged):
+    with pytest.raises(Forged, match="edge"):
+        verified(forged, KEYS.get)
+
+
+def test_it_is_found_in_a_sync_s_return_and_among_the_states_of_a_run():
+    ack = signed(TOLD, KEYS["edge1"])
+    assert found_in(ack) == ack
+    assert found_in({"pkg_|-a_|-b_|-installed": {"result": True}, "haproxy_edge_|-c": {"ack": ack}}) == ack
+
+
+@pytest.mark.parametrize("returned", [None, "text", [], {}, {"ack": 1}, {"a": {"ack": {}}}, {"a": {"ack": None}}, 3])
+def test_a_return_without_one_has_none(returned):
+    assert found_in(returned) is None
+
+
+def test_a_thousand_forgeries_are_counted_and_said_once_a_minute(caplog):
+    now = [0.0]
+    forgeries = Forgeries(lambda: now[0])
+    for _ in range(1000):
+        forgeries.count("edge1: not signed by it")
+    now[0] = 61.0
+    forgeries.count("edge1: not signed by it")
+    assert forgeries.total == 1001
+    assert [record.args[0] for record in caplog.records] == [1, 1000]
