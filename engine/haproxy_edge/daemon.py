@@ -135,7 +135,16 @@ class Daemon:
     def _accept(self, target: Target, change: Change) -> None:
         if isinstance(change, Condition):
             self._report(target, change)
-        self._changed |= self._view.accept(target, change)
+        concerned = self._view.accept(target, change)
+        self._changed |= concerned
+        # not left to the evaluation: while the store is broken that never sees endpoints that came and went
+        for service in concerned & self._emptied_at.keys():
+            if any(merge(self._view.slices(service) or ()).ports.values()):
+                self._back(service)
+
+    def _back(self, service: str) -> None:
+        if self._emptied_at.pop(service, None) is not None:
+            log.info("%s: endpoints are back", service)
 
     def _confirm(self, ack: Ack) -> None:
         for problem in ack.problems:
@@ -235,8 +244,7 @@ class Daemon:
     def _held(self, service: str, previous: Snapshot | None, snapshot: Snapshot, now: float) -> bool:
         already_empty = previous is not None and previous.is_empty
         if not snapshot.is_empty or already_empty:
-            if self._emptied_at.pop(service, None) is not None:
-                log.info("%s: endpoints are back", service)
+            self._back(service)
             return False
         since = self._emptied_at.setdefault(service, now)
         if now >= since + self._options.empty_grace:

@@ -17,6 +17,8 @@ from haproxy_edge.kube import ApiError, Gone
 from haproxy_edge.slices import SERVICE_LABEL, metadata_of
 
 _PAGE = 500
+# seconds: a watch that lives less has proven nothing
+_SHORT = 1.0
 
 
 class ListWatch(Protocol):
@@ -149,10 +151,16 @@ def list_then_watch(api: ListWatch, target: Target, timeout: float, freshness: F
     """A list, then its changes, over as many watches as the server's timeout cuts it into. Raises `ApiError`."""
     version, listed = list_all(api, target, freshness)
     yield listed
+    short_ones = 0
     while True:
+        began = freshness.clock()
         for seen, change in watch_once(api, target, version, timeout, freshness):
             version = seen
             yield change
+        # one is nothing: a server that restarts ends them all
+        short_ones = short_ones + 1 if freshness.clock() - began < _SHORT else 0
+        if short_ones > 1:
+            raise ApiError("short-watch", f"{target.path}: the API ends every watch within {_SHORT:g} s")
         # the server ended the watch in good order: that is contact, too
         freshness.touch()
         yield None
@@ -167,18 +175,28 @@ def forever(
     freshness: Freshness,
     sleep: Callable[[float], None],
 ) -> Iterator[Change]:
-    """Changes without end. Any failure leads to a new list after a delay that resets on success."""
-    condition = ""
+    """Changes without end. Any failure leads to a new list after a delay that resets on success.
+
+    A list is success enough, except after a watch that failed at once: where lists are granted and watches refused,
+    only a watch that says something is. Otherwise each of its lists would be called a recovery, at full pace.
+    """
+    condition, list_is_success = "", True
     while True:
+        listed_at = None
         try:
             for change in list_then_watch(connect(), target, timeout, freshness):
-                backoff.reset()
-                if condition != "ok":
-                    condition = "ok"
-                    yield Condition("ok", f"{target.path}: following {', '.join(target.services)}")
+                if list_is_success or listed_at is not None:
+                    backoff.reset()
+                    if condition != "ok":
+                        condition = "ok"
+                        yield Condition("ok", f"{target.path}: following {', '.join(target.services)}")
                 if change is not None:
                     yield change
+                if listed_at is None:
+                    listed_at = freshness.clock()
         except ApiError as error:
+            if listed_at is not None:
+                list_is_success = freshness.clock() - listed_at >= _SHORT
             freshness.relisted(error.condition)
             # 410 is the API's ordinary way to ask for a new list: nothing is wrong with the view
             if error.condition != condition and not isinstance(error, Gone):

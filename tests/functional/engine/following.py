@@ -10,7 +10,7 @@ from pathlib import Path
 from haproxy_edge import kube
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.daemon import View
-from haproxy_edge.reflector import Condition, Freshness, Listed, forever, targets_for
+from haproxy_edge.reflector import Condition, Freshness, forever, targets_for
 from haproxy_edge.slices import merge
 
 from lab.cluster_objects import Endpoint, endpoint_slice
@@ -96,10 +96,10 @@ class Follower:
             pass
         return change
 
-    def until_listed(self):
-        while not isinstance(change := self._next("a list"), Listed):
-            pass
-        return change
+    def until_well(self):
+        """The newest condition is ok."""
+        while self.conditions[-1] != "ok":
+            self._next("condition ok")
 
     def until_addresses(self, *expected):
         while isinstance(self._next(f"addresses {expected}"), Condition) or self.addresses() != sorted(expected):

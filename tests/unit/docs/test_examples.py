@@ -47,11 +47,10 @@ def test_an_engine_is_accepted_by_the_options_check(example: dict[str, Any]):
 
 
 @pytest.mark.parametrize("example", having("reactor"))
-def test_the_reactor_is_mapped_from_the_doorbell_to_a_file_that_exists(example: dict[str, Any]):
-    (mapping,) = example["reactor"]
-    ((tag, files),) = mapping.items()
-    assert tag == f"{TAG_ROOT}/doorbell/state"
-    assert all((ROOT / path.removeprefix(INSTALLED_AT)).is_file() for path in files)
+def test_the_reactor_is_mapped_from_every_doorbell_to_a_file_that_exists(example: dict[str, Any]):
+    mapped = {tag: files for mapping in example["reactor"] for tag, files in mapping.items()}
+    assert set(mapped) == {f"{TAG_ROOT}/doorbell/{lane}" for lane in ("hot", "state")}
+    assert all((ROOT / path.removeprefix(INSTALLED_AT)).is_file() for files in mapped.values() for path in files)
 
 
 @pytest.mark.parametrize("example", having("file_roots"))

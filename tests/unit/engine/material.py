@@ -62,7 +62,7 @@ class FakeCache:
 
     def store(self, bank, key, data):
         self._may_fail("store", f"{bank}/{key}")
-        self.journal.append(("order" if bank == BANK else "store", key))
+        self.journal.append(("order", data["lane"]) if bank == BANK else ("store", key))
         self.rows[bank, key] = copy.deepcopy(data)
 
     def flush(self, bank, key):
@@ -179,5 +179,5 @@ class World:
 
     @property
     def steps(self):
-        """What happened, without keys: store, order, ring, deaf."""
+        """What happened, without keys and lanes: store, order, ring, deaf."""
         return [kind for kind, _ in self.journal]

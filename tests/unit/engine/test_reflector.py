@@ -251,8 +251,8 @@ def test_a_watch_that_breaks_after_a_while_is_followed_again_at_once():
 
 
 @pytest.mark.parametrize("events", [[], [event("ADDED", "b", "11")]], ids=["without an event", "with an event"])
-def test_a_watch_that_ends_at_once_is_not_begun_again_without_a_pause(events):
-    run = follow(*[events] * 3, lists=[page("a")] * 3, tick=0)
+def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(events):
+    run = follow(*[events] * 6, lists=[page("a")] * 3, tick=0)
 
     assert len(run.waits) == 3
     assert "short-watch" in run.conditions
