@@ -39,7 +39,7 @@ IDLE_SECONDS = 20
 GROUPS, PER_GROUP = 5, 10
 # seconds: for the master and the engine to come up, for one change to be ordered, for work after a list to end
 START_PATIENCE, CHANGE_PATIENCE, SETTLE = 40, 5, 2
-_DOORBELL = "haproxy_edge/doorbell/state"
+_DOORBELLS = "haproxy_edge/doorbell/"
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIB_IN_MB = 1024 / 1e6
 
@@ -83,6 +83,7 @@ class Bench:
         self._master = Master(CHECKOUT / "pillar.example")
         self._master.directory = directory / "master"
         self._slices = [_endpoints(first, PER_SLICE) for first in range(0, ENDPOINTS, PER_SLICE)]
+        self._bus: Any = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[None]:
@@ -96,6 +97,8 @@ class Bench:
         finally:
             _ignore_interrupts()
             self._say("ending what was started")
+            if self._bus is not None:
+                self._bus.destroy()
             end(self._master.directory / "master.pid", patience=10)
             self._cluster.client.close()
             self._cluster.stop()
@@ -136,7 +139,7 @@ class Bench:
         opts = salt.config.master_config(str(self._master.directory / "etc/master"))
         self._store = Store(SaltCache(opts))
         self._await((self._master.directory / "sock/master_event_pub.ipc").exists, "the master's bus", START_PATIENCE)
-        self._bus: Any = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
+        self._bus = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
 
     def _await(self, condition: Callable[[], object], what: str, patience: float) -> None:
         def true_or_over() -> bool:
@@ -213,7 +216,7 @@ class Bench:
     def _await_order(self, address: str) -> None:
         """The doorbell rings last of all: when it does, the order stands and the store has the change."""
         deadline = time.monotonic() + CHANGE_PATIENCE
-        while self._bus.get_event(wait=max(0.0, deadline - time.monotonic()), tag=_DOORBELL) is not None:
+        while self._bus.get_event(wait=max(0.0, deadline - time.monotonic()), tag=_DOORBELLS) is not None:
             if f'"address":"{address}"' in self._stored():
                 return
         raise LabError(f"{address}: no order within {CHANGE_PATIENCE} s\n{self._last_words()}")

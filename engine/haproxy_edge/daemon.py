@@ -22,19 +22,17 @@ from haproxy_edge.model import Snapshot, next_generation
 from haproxy_edge.options import Options
 from haproxy_edge.outbox import Lane, Outbox
 from haproxy_edge.reflector import (
-    Applied,
     Change,
     Condition,
     Freshness,
-    Listed,
     ListWatch,
     Target,
     forever,
     targets_for,
 )
-from haproxy_edge.slices import SERVICE_LABEL, endpoints_as_slices, merge, metadata_of
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.tracker import Tracker
+from haproxy_edge.view import View
 
 log = logging.getLogger(__name__)
 
@@ -60,36 +58,6 @@ class Clocks:
     steady: Callable[[], float]
 
 
-class View:
-    """The objects the watches have delivered, by service. A service is known once its watch has listed."""
-
-    def __init__(self) -> None:
-        self._objects: dict[Target, dict[str, dict[str, Any]]] = {}
-
-    def accept(self, target: Target, change: Change) -> set[str]:
-        """Take one change in; the services it may concern."""
-        if isinstance(change, Listed):
-            self._objects[target] = {_name(item): item for item in change.objects}
-            return set(target.services)
-        if isinstance(change, Condition):
-            return set()
-        before = self._objects[target].pop(_name(change.item), None)
-        if isinstance(change, Applied):
-            self._objects[target][_name(change.item)] = change.item
-        # a slice that changes hands concerns both services
-        return {_service_of(target, item) for item in (before, change.item) if item} & set(target.services)
-
-    def slices(self, service: str) -> list[dict[str, Any]] | None:
-        """All slices of a service; None while no list has succeeded."""
-        target = next((target for target in self._objects if service in target.services), None)
-        if target is None:
-            return None
-        items = [item for item in self._objects[target].values() if _service_of(target, item) == service]
-        if target.kind == "EndpointsList":
-            return [shaped for item in items for shaped in endpoints_as_slices(item)]
-        return items
-
-
 class Daemon:
     """One cluster's engine. `run_cycle` is called for ever; everything it needs is injected."""
 
@@ -113,6 +81,7 @@ class Daemon:
         self._tracker = Tracker(options.cluster, options.ack_timeout, jitter=_spread)
         self._view = View()
         self._changed: set[str] = set()
+        self._stored: dict[str, Snapshot] = {}
         self._coalescer = Coalescer(options.min_interval)
         self._emptied_at: dict[str, float] = {}
         self._warned: dict[str, tuple[str, ...]] = {}
@@ -139,7 +108,8 @@ class Daemon:
         self._changed |= concerned
         # not left to the evaluation: while the store is broken that never sees endpoints that came and went
         for service in concerned & self._emptied_at.keys():
-            if any(merge(self._view.slices(service) or ()).ports.values()):
+            merged = self._view.merged(service)
+            if merged and any(merged.ports.values()):
                 self._back(service)
 
     def _back(self, service: str) -> None:
@@ -218,12 +188,11 @@ class Daemon:
 
     def _evaluate(self, service: str, now: float) -> bool:
         """Store the service's present content; whether edges have to hear of it."""
-        slices = self._view.slices(service)
-        if slices is None:
+        merged = self._view.merged(service)
+        if merged is None:
             return False
-        merged = merge(slices)
         self._say_warnings(service, merged.warnings)
-        previous = self._store.snapshot(self._options.cluster, service)
+        previous = self._previous(service)
         generation = next_generation(previous.generation if previous else 0, self._clocks.wall())
         snapshot = Snapshot(self._options.cluster, service, merged.ports, generation)
         if self._held(service, previous, snapshot, now):
@@ -233,6 +202,7 @@ class Daemon:
         first = service in self._unordered
         if previous is None or previous.digest != snapshot.digest:
             self._store.save(snapshot)
+            self._stored[service] = snapshot
             if self._emptied_at.pop(service, None) is not None:
                 self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
             self._tracker.stored(service, snapshot.digest)
@@ -240,6 +210,15 @@ class Daemon:
             return True
         self._tracker.stored(service, snapshot.digest)
         return first
+
+    def _previous(self, service: str) -> Snapshot | None:
+        """As stored; this engine is the only writer, so reading it back once per resync is enough."""
+        if service not in self._stored:
+            stored = self._store.snapshot(self._options.cluster, service)
+            if stored is None:
+                return None
+            self._stored[service] = stored
+        return self._stored[service]
 
     def _held(self, service: str, previous: Snapshot | None, snapshot: Snapshot, now: float) -> bool:
         already_empty = previous is not None and previous.is_empty
@@ -277,6 +256,8 @@ class Daemon:
         if now >= self._resync_at:
             services, lane = list(self._options.services), "state"
             self._resync_at = now + self._options.resync
+            self._stored.clear()
+            self._changed.update(services)
         if not services:
             return
         try:
@@ -352,15 +333,3 @@ def _pump(daemon: Daemon, target: Target, changes: Iterator[Change]) -> None:
 
 def _spread(seconds: float) -> float:
     return seconds * random.uniform(0.75, 1.25)
-
-
-def _name(item: dict[str, Any]) -> str:
-    return str(metadata_of(item).get("name") or "")
-
-
-def _service_of(target: Target, item: dict[str, Any]) -> str:
-    if target.kind == "EndpointsList":
-        return target.services[0]
-    labels = metadata_of(item).get("labels")
-    name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
-    return f"{target.services[0].split('/')[0]}/{name or ''}"

@@ -8,9 +8,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from ipaddress import ip_address
 from typing import Any, Literal
 
 SCHEMA = 1
@@ -44,12 +43,6 @@ class Server:
             "node": self.node,
             "zone": self.zone,
         }
-
-    @property
-    def order(self) -> tuple[int, int, int]:
-        """Sorts IPv4 before IPv6, then by numeric address and port."""
-        address = ip_address(self.address)
-        return (address.version, int(address), self.port)
 
 
 Ports = Mapping[str, tuple[Server, ...]]
@@ -118,11 +111,6 @@ def digest_of(cluster: str, service: str, ports: Ports) -> str:
 def next_generation(previous: int, now: float) -> int:
     """Grows even when the clock (``now``, seconds since 1970) was set back."""
     return max(previous + 1, int(now * 1000))
-
-
-def sorted_servers(servers: Iterable[Server]) -> tuple[Server, ...]:
-    """In the one order every part of the project uses."""
-    return tuple(sorted(servers, key=lambda server: server.order))
 
 
 def _ports_as_json(ports: Ports) -> dict[str, list[dict[str, Any]]]:

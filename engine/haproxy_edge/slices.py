@@ -13,10 +13,10 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
-from ipaddress import ip_address
+from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from haproxy_edge.model import Ports, Server, sorted_servers
+from haproxy_edge.model import Ports, Server
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
@@ -30,6 +30,16 @@ Object = Mapping[str, Any]
 class _Candidate:
     server: Server
     terminating: bool
+    order: tuple[int, int, int]
+
+
+@dataclass(frozen=True)
+class Slice:
+    """What one slice says, checked. Reading is the costly part, so a watch reads each slice once per change."""
+
+    name: str
+    candidates: tuple[tuple[str, _Candidate], ...]
+    warnings: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -40,15 +50,23 @@ class Merged:
     warnings: tuple[str, ...]
 
 
-def merge(slices: Iterable[Object]) -> Merged:
+def read(item: Object) -> Slice:
+    """One EndpointSlice as the API sends it; never raises."""
+    warnings: list[str] = []
+    candidates = tuple(_candidates(item, warnings))
+    return Slice(_name_of(item), candidates, tuple(warnings))
+
+
+def merge(slices: Iterable[Slice]) -> Merged:
     """All slices of one service as servers per port name.
 
     Where nothing is ready but something still serves while it terminates, those serve: better a leaving pod than none.
     """
     warnings: list[str] = []
     found: dict[str, dict[tuple[str, int], _Candidate]] = defaultdict(dict)
-    for item in sorted(slices, key=_name_of):
-        for port_name, candidate in _candidates(item, warnings):
+    for one in sorted(slices, key=lambda one: one.name):
+        warnings += one.warnings
+        for port_name, candidate in one.candidates:
             _keep_better(found[port_name], candidate)
     ports = {name: _settle(by_address.values()) for name, by_address in sorted(found.items())}
     return Merged(ports, tuple(dict.fromkeys(warnings)))
@@ -110,9 +128,7 @@ def _candidates(item: Object, warnings: list[str]) -> Iterator[tuple[str, _Candi
     ports = list(_ports(item, name, warnings))
     for index, endpoint in enumerate(_list(item, "endpoints", name, warnings)):
         where = f"slice {name!r}: endpoints[{index}]"
-        for server in _servers(endpoint, where, warnings):
-            for port_name, number in ports:
-                yield port_name, replace(server, server=replace(server.server, port=number))
+        yield from _of_endpoint(endpoint, ports, where, warnings)
 
 
 def _over_capacity(item: Object) -> bool:
@@ -146,7 +162,9 @@ def _ports(item: Object, name: str, warnings: list[str]) -> Iterator[tuple[str, 
             yield port_name, number
 
 
-def _servers(endpoint: Any, where: str, warnings: list[str]) -> Iterator[_Candidate]:
+def _of_endpoint(
+    endpoint: Any, ports: list[tuple[str, int]], where: str, warnings: list[str]
+) -> Iterator[tuple[str, _Candidate]]:
     if not isinstance(endpoint, Mapping):
         warnings.append(f"{where}: {type(endpoint).__name__} is not an endpoint")
         return
@@ -160,12 +178,13 @@ def _servers(endpoint: Any, where: str, warnings: list[str]) -> Iterator[_Candid
         "node": _plain(endpoint.get("nodeName"), f"{where}.nodeName", warnings),
         "zone": _plain(endpoint.get("zone"), f"{where}.zone", warnings),
     }
-    for address in _canonical_addresses(endpoint.get("addresses"), where, warnings):
-        server = Server(address=address, port=0, state="ready" if ready else "draining", **names)
-        yield _Candidate(server, terminating=serving and not ready)
+    for address in _addresses_to_use(endpoint.get("addresses"), where, warnings):
+        for port_name, port in ports:
+            server = Server(address=str(address), port=port, state="ready" if ready else "draining", **names)
+            yield port_name, _Candidate(server, serving and not ready, (address.version, int(address), port))
 
 
-def _canonical_addresses(addresses: Any, where: str, warnings: list[str]) -> Iterator[str]:
+def _addresses_to_use(addresses: Any, where: str, warnings: list[str]) -> Iterator[IPv4Address | IPv6Address]:
     if addresses is not None and not isinstance(addresses, list):
         warnings.append(f"{where}.addresses: {type(addresses).__name__} is not a list")
         return
@@ -181,7 +200,7 @@ def _canonical_addresses(addresses: Any, where: str, warnings: list[str]) -> Ite
         if "%" in str(parsed) or parsed.is_unspecified or parsed.is_multicast:
             warnings.append(f"{where}.addresses: {address!r} is not an address to connect to")
         else:
-            yield str(parsed)
+            yield parsed
 
 
 def _plain(value: Any, where: str, warnings: list[str]) -> str:
@@ -207,9 +226,10 @@ def _rank(candidate: _Candidate) -> tuple[bool, bool, str, str, str]:
 
 
 def _settle(candidates: Iterable[_Candidate]) -> tuple[Server, ...]:
-    listed = list(candidates)
-    if any(candidate.server.state == "ready" for candidate in listed):
-        return sorted_servers(candidate.server for candidate in listed)
-    return sorted_servers(
-        replace(candidate.server, state="ready") if candidate.terminating else candidate.server for candidate in listed
+    in_order = sorted(candidates, key=lambda candidate: candidate.order)
+    if any(candidate.server.state == "ready" for candidate in in_order):
+        return tuple(candidate.server for candidate in in_order)
+    return tuple(
+        replace(candidate.server, state="ready") if candidate.terminating else candidate.server
+        for candidate in in_order
     )

@@ -9,9 +9,8 @@ from pathlib import Path
 
 from haproxy_edge import kube
 from haproxy_edge.backoff import Backoff
-from haproxy_edge.daemon import View
 from haproxy_edge.reflector import Condition, Freshness, forever, targets_for
-from haproxy_edge.slices import merge
+from haproxy_edge.view import View
 
 from lab.cluster_objects import Endpoint, endpoint_slice
 
@@ -87,9 +86,9 @@ class Follower:
 
     def addresses(self):
         """Of all servers the view has now."""
-        slices = self._view.slices(SERVICE)
-        assert slices is not None, "no list yet"
-        return sorted({server.address for servers in merge(slices).ports.values() for server in servers})
+        merged = self._view.merged(SERVICE)
+        assert merged is not None, "no list yet"
+        return sorted({server.address for servers in merged.ports.values() for server in servers})
 
     def until_condition(self, name):
         while not (isinstance(change := self._next(f"condition {name}"), Condition) and change.name == name):

@@ -6,6 +6,7 @@ import copy
 import queue
 from collections import deque
 
+from haproxy_edge import slices
 from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.model import Snapshot
 from haproxy_edge.options import check
@@ -36,6 +37,11 @@ def a_slice(*endpoints, name="traefik-1", service=SERVICE, ports=(("websecure", 
         "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in ports],
         **more,
     }
+
+
+def merge(items):
+    """Slices as the API sends them, read and merged."""
+    return slices.merge(map(slices.read, items))
 
 
 def places(ports):

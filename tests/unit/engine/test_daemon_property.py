@@ -5,11 +5,11 @@ from __future__ import annotations
 import itertools
 
 from haproxy_edge.reflector import Applied, Condition, Deleted, Listed
-from haproxy_edge.slices import SERVICE_LABEL, merge
+from haproxy_edge.slices import SERVICE_LABEL
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tests.unit.engine.material import World, a_slice, endpoint
+from tests.unit.engine.material import World, a_slice, endpoint, merge
 
 GRACE = 30
 CALM = 2 * GRACE  # seconds of quiet after which nothing may be left to do

@@ -182,8 +182,9 @@ def test_deletions_missed_while_the_engine_was_down_are_seen_at_the_first_list()
 
 @pytest.mark.parametrize("broken", ["fetch", "store"])
 def test_a_store_error_freezes_and_what_is_due_goes_out_when_it_works_again(world, broken):
+    world.start()
     world.cache.broken = {broken}
-    world.say(applied(NEW))
+    world.say(listed(NEW))
     world.run(300)
     frozen = world.steps
     world.cache.broken = set()
@@ -208,9 +209,10 @@ def test_an_outbox_that_fails_loses_no_order(world):
 
 def test_a_store_that_fails_for_a_day_is_tried_about_once_a_second(world):
     tries = []
+    world.start()
     world.cache.broken, before = {"fetch"}, world.cache.fetch
     world.cache.fetch = lambda bank, key: (tries.append(key), before(bank, key))
-    world.say(applied(NEW))
+    world.say(listed(NEW))
     world.run(60)
 
     assert 30 <= len(tries) <= 62
@@ -256,13 +258,21 @@ def test_one_unreadable_snapshot_does_not_stop_the_other_services(bad):
 
 def test_a_resync_is_ordered_although_a_snapshot_is_unreadable():
     world = World(SERVICE, resync=600)
-    world.say(listed(OLD))
+    world.keep(STORED)
     world.cache.broken = {"fetch"}
-    world.say(applied(NEW))
-    world.journal.clear()
+    world.say(listed(NEW))
     world.run(700)
 
     assert world.steps == ["order", "ring"]
+
+
+def test_a_snapshot_lost_from_the_store_is_stored_again_after_a_resync():
+    world = World(SERVICE, resync=600)
+    world.say(listed(OLD))
+    world.cache.rows.clear()
+    world.run(700)
+
+    assert world.stored() == at(OLD)
 
 
 def test_a_bus_that_takes_no_warning_holds_nothing_up(world):

@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from haproxy_edge.model import Server, Snapshot, next_generation, sorted_servers
+from haproxy_edge.model import Server, Snapshot, next_generation
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st
@@ -132,19 +132,6 @@ def test_servers_are_counted_over_all_ports():
     both = Snapshot("default", SERVICE, {"web": (READY, DRAINING), "websecure": (READY,)}, 1)
 
     assert (both.count("ready"), both.count("draining")) == (2, 1)
-
-
-def test_servers_are_sorted_by_family_address_and_port_as_numbers():
-    places = [("fd42::2", 1), ("10.0.0.10", 1), ("10.0.0.9", 20), ("10.0.0.9", 3), ("fd42::10", 1)]
-    ordered = sorted_servers(Server(address, port) for address, port in places)
-
-    assert [(one.address, one.port) for one in ordered] == [
-        ("10.0.0.9", 3),
-        ("10.0.0.9", 20),
-        ("10.0.0.10", 1),
-        ("fd42::2", 1),
-        ("fd42::10", 1),
-    ]
 
 
 def test_both_halves_agree_on_schema_and_server_keys():

@@ -6,12 +6,11 @@ import json
 
 import pytest
 from haproxy_edge.model import Snapshot
-from haproxy_edge.slices import merge
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.engine.material import SERVICE, a_slice, endpoint, places, states
+from tests.unit.engine.material import SERVICE, a_slice, endpoint, merge, places, states
 
 OLD, NEW = "10.42.0.7", "10.42.0.8"
 LEAVING = {"ready": False, "serving": True, "terminating": True}
@@ -103,10 +102,13 @@ def test_ipv4_and_ipv6_slices_count_and_ipv4_comes_first():
     assert places(merge([v6, a_slice(endpoint(OLD))]).ports) == {"websecure": [f"{OLD}:8443", "fd42::7:8443"]}
 
 
-def test_addresses_are_sorted_as_numbers_not_as_text():
-    merged = merge([a_slice(*(endpoint(f"10.42.0.{n}") for n in (10, 9, 100)))])
+def test_servers_are_sorted_by_family_address_and_port_as_numbers():
+    listed = [("fd42::2", 1), ("10.0.0.10", 1), ("10.0.0.9", 20), ("10.0.0.9", 3), ("fd42::10", 1)]
+    slices = [a_slice(endpoint(at), name=f"{at} {port}", ports=[("web", port)]) for at, port in listed]
 
-    assert places(merged.ports) == {"websecure": ["10.42.0.9:8443", "10.42.0.10:8443", "10.42.0.100:8443"]}
+    assert places(merge(slices).ports) == {
+        "web": ["10.0.0.9:3", "10.0.0.9:20", "10.0.0.10:1", "fd42::2:1", "fd42::10:1"],
+    }
 
 
 def test_an_ipv4_address_written_as_ipv6_is_an_ipv4_address():

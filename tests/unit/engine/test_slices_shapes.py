@@ -7,12 +7,12 @@ import re
 
 import pytest
 from haproxy_edge.model import Snapshot
-from haproxy_edge.slices import endpoints_as_slices, merge
+from haproxy_edge.slices import endpoints_as_slices
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.engine.material import SERVICE, a_slice, endpoint, places, states
+from tests.unit.engine.material import SERVICE, a_slice, endpoint, merge, places, states
 
 OLD, NEW = "10.42.0.7", "10.42.0.8"
 WEBSECURE = [{"name": "websecure", "port": 8443}]
