@@ -10,9 +10,9 @@ import shutil
 import subprocess
 from pathlib import Path
 
-from lab.processes import LabError, run
+from lab.processes import NAME, LabError, run
 
-PREFIX = "hel"
+PREFIX = NAME
 _EDGE_NET = ("br-edge", "10.90.0", "fd90:")
 _POD_NET = ("br-pod", "10.244.0", "fd42:")
 MASTER, CLIENT, API, PODS = 2, 3, 4, 10

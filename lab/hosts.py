@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 
 from lab import fabric, image
-from lab.processes import RUN, LabError, end, recorded, run, spawn, wait_for
+from lab.processes import NAME, RUN, LabError, end, recorded, run, spawn, wait_for
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _DISK = "1g"
@@ -105,11 +105,11 @@ class EdgeHost:
         lower = image.ensure(self.release)
         self._disk.mkdir(parents=True, exist_ok=True)
         # a disk of its own, so that a full one is this host's affair
-        run(["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=755", f"hel-{self.name}", str(self._disk)])
+        run(["mount", "-t", "tmpfs", "-o", f"size={_DISK},mode=755", f"{NAME}-{self.name}", str(self._disk)])
         for directory in ("upper", "work", "root"):
             (self._disk / directory).mkdir()
         layers = f"lowerdir={lower},upperdir={self._disk}/upper,workdir={self._disk}/work"
-        run(["mount", "-t", "overlay", f"hel-{self.name}", "-o", layers, str(self.root)])
+        run(["mount", "-t", "overlay", f"{NAME}-{self.name}", "-o", layers, str(self.root)])
         (self.root / "etc/hostname").write_text(f"{self.name}\n")
         (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {self.name}\n::1 localhost\n")
         (self.root / "etc/salt/minion").write_text(yaml.safe_dump(self._minion_configuration()))
@@ -150,7 +150,7 @@ class EdgeHost:
 
 def stop_all() -> None:
     """Every edge host of a former lab, too."""
-    groups = {path.name.removeprefix("hel-") for hierarchy in _hierarchies() for path in hierarchy.glob("hel-*")}
+    groups = {path.name.removeprefix(f"{NAME}-") for hierarchy in _hierarchies() for path in hierarchy.glob(f"{NAME}-*")}
     for name in sorted(groups | {disk.name for disk in (RUN / "hosts").glob("*")}):
         EdgeHost(name).stop()
 
@@ -158,8 +158,8 @@ def stop_all() -> None:
 def _in_own_cgroup(name: str, command: list[str]) -> list[str]:
     """A delegated scope where systemd is PID 1; else hand-made groups, entered by a shell that becomes nspawn."""
     if Path("/run/systemd/system").is_dir():
-        return ["systemd-run", "--quiet", "--scope", "--property=Delegate=yes", f"--unit=hel-{name}", *command]
-    groups = [hierarchy / f"hel-{name}" for hierarchy in _hierarchies()]
+        return ["systemd-run", "--quiet", "--scope", "--property=Delegate=yes", f"--unit={NAME}-{name}", *command]
+    groups = [hierarchy / f"{NAME}-{name}" for hierarchy in _hierarchies()]
     for group in groups:
         group.mkdir(exist_ok=True)
     enter = "; ".join(f"echo $$ > {group}/cgroup.procs" for group in groups)
@@ -177,7 +177,7 @@ def _kill_group(name: str) -> bool:
     found = {
         int(pid)
         for hierarchy in _hierarchies()
-        for members in (hierarchy / f"hel-{name}").rglob("cgroup.procs")
+        for members in (hierarchy / f"{NAME}-{name}").rglob("cgroup.procs")
         for pid in members.read_text().split()
     }
     for pid in found:
@@ -188,7 +188,7 @@ def _kill_group(name: str) -> bool:
 
 def _remove_cgroups(name: str) -> None:
     for hierarchy in _hierarchies():
-        for directory, _, _ in os.walk(hierarchy / f"hel-{name}", topdown=False):
+        for directory, _, _ in os.walk(hierarchy / f"{NAME}-{name}", topdown=False):
             with contextlib.suppress(OSError):
                 Path(directory).rmdir()
 

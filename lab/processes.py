@@ -10,7 +10,9 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-RUN = Path("/run/haproxy-edge-lab")
+# several labs may run side by side: each name has its own namespaces, groups, mounts and folder
+NAME = os.environ.get("HAPROXY_EDGE_LAB", "hel")
+RUN = Path(f"/run/haproxy-edge-lab-{NAME}")
 
 
 class LabError(Exception):
