@@ -150,7 +150,9 @@ class EdgeHost:
 
 def stop_all() -> None:
     """Every edge host of a former lab, too."""
-    groups = {path.name.removeprefix(f"{NAME}-") for hierarchy in _hierarchies() for path in hierarchy.glob(f"{NAME}-*")}
+    groups = {
+        path.name.removeprefix(f"{NAME}-") for hierarchy in _hierarchies() for path in hierarchy.glob(f"{NAME}-*")
+    }
     for name in sorted(groups | {disk.name for disk in (RUN / "hosts").glob("*")}):
         EdgeHost(name).stop()
 
