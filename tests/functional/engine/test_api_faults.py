@@ -118,6 +118,9 @@ def test_a_network_that_swallows_every_packet_is_noticed_and_survived(api, follo
         api.client.create(SLICES, slice_of(NEW))
         proxy.flow()
         follower.until_addresses(NEW)
+        # seen by a watch, so there is one to drop: between a list and its watch nothing would be noticed
+        api.client.create(SLICES, slice_of(OLD, name="traefik-2"))
+        follower.until_addresses(OLD, NEW)
         proxy.drop()
         follower.until_condition("dropped")
         follower.until_condition("ok")
