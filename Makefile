@@ -8,6 +8,8 @@ EDGE := salt/states/_utils/haproxy_edge_minion
 # Only a value given on make's command line counts: a KUBECONFIG that happens to be in the environment must not
 # turn the demo loose on somebody's cluster.
 KUBECONFIG_GIVEN := $(if $(filter command,$(firstword $(origin KUBECONFIG))),$(KUBECONFIG))
+# the demo's figure counts what had to be installed first, too
+STARTED := $(shell date +%s)
 KEEP_GIVEN := $(filter-out 0 no false,$(KEEP))
 
 help: ## list the targets
@@ -17,7 +19,7 @@ venv: ## make .venv with the project in it; as root also install what the lab ne
 	@lab/bootstrap
 
 demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, LANE=state goes by state.apply, KUBECONFIG=file watches your own cluster
-	@$(PYTHON) -m lab demo $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
+	@$(PYTHON) -m lab demo --started $(STARTED) $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
 
 test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
 	@$(PYTHON) -m pytest $(ARGS)

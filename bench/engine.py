@@ -36,6 +36,7 @@ ENDPOINTS, PER_SLICE = 1000, 100
 # as in k3s: every endpoint is a server of both
 TRAEFIK_PORTS = {name: PORTS[name] for name in ("websecure", "web")}
 IDLE_SECONDS = 20
+PILLARS = 50
 GROUPS, PER_GROUP = 5, 10
 # seconds: for the master and the engine to come up, for one change to be ordered, for work after a list to end
 START_PATIENCE, CHANGE_PATIENCE, SETTLE = 40, 5, 2
@@ -136,7 +137,7 @@ class Bench:
         from haproxy_edge.salt_adapter import SaltCache
         from haproxy_edge.store import Store
 
-        opts = salt.config.master_config(str(self._master.directory / "etc/master"))
+        self._opts = opts = salt.config.master_config(str(self._master.directory / "etc/master"))
         self._store = Store(SaltCache(opts))
         self._await((self._master.directory / "sock/master_event_pub.ipc").exists, "the master's bus", START_PATIENCE)
         self._bus = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
@@ -173,12 +174,14 @@ class Bench:
         self._say(f"engine is process {self.engine.pid}: {listed:.1f} MB resident, after the list")
         idle = self._idle_percent()
         cost = self._change_milliseconds()
+        pillar = self._pillar_milliseconds()
         changed = self.engine.resident_mb()
         self._say(f"{changed:.1f} MB resident, {self.engine.private_mb():.1f} of it private, after the changes")
         return [
             figure(f"engine resident memory, {ENDPOINTS:,} endpoints", "<= 130", round(max(listed, changed), 1), "MB"),
             figure("engine idle", "<= 1", round(idle, 2), "% of a core"),
             figure(f"engine CPU per change of one endpoint among {ENDPOINTS:,}", "<= 30", round(cost, 1), "ms"),
+            figure(f"ext_pillar of one edge, {ENDPOINTS:,} endpoints", "<= 10", round(pillar, 2), "ms"),
         ]
 
     def _idle_percent(self) -> float:
@@ -200,6 +203,23 @@ class Bench:
             groups.append((self.engine.cpu_seconds() - used) * 1000 / PER_GROUP)
             self._say(f"change {number + 1} of {GROUPS * PER_GROUP}: {groups[-1]:.1f} ms of CPU each")
         return statistics.median(groups)
+
+    def _pillar_milliseconds(self) -> float:
+        """The median time Salt waits for the ext_pillar of one edge, its key and snapshots read from the store."""
+        import salt.loader
+
+        self._say(f"{PILLARS} pillars of one edge")
+        ext_pillar = salt.loader.pillars(self._opts, {})["haproxy_edge"]
+        times = []
+        for _ in range(PILLARS):
+            began = time.perf_counter()
+            given = ext_pillar("edge1", {"haproxy": {"bind": "ipv6@:443"}})
+            times.append((time.perf_counter() - began) * 1000)
+            if given["haproxy_edge"]["snapshots"]["default"][SERVICE].count('"state"') != ENDPOINTS * len(
+                TRAEFIK_PORTS
+            ):
+                raise LabError("the ext_pillar did not give the snapshot that is stored")
+        return statistics.median(times)
 
     def _change(self, number: int) -> None:
         """One pod gives way to another; returns when that is ordered and the engine is ready for the next."""

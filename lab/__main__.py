@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import time
 from pathlib import Path
 
 from lab import demo, fabric, image, topology
@@ -44,6 +45,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--keep", action="store_true", help="leave the lab up")
     show.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
     show.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
+    show.add_argument("--started", type=float, help="when its installation began, in seconds since 1970")
     for name, text in (("salt", "salt on the lab's master"), ("salt-run", "a runner on the lab's master")):
         command(name, _salt(name), text).add_argument("arguments", nargs=argparse.REMAINDER)
     run = command("run", _run, "a command on an edge: run edge1 systemctl status haproxy")
@@ -65,7 +67,8 @@ def _up(arguments: argparse.Namespace) -> None:
 def _demo(arguments: argparse.Namespace) -> int:
     if arguments.kubeconfig:
         return demo.follow(arguments.kubeconfig, keep=arguments.keep)
-    return demo.show(keep=arguments.keep, lane=arguments.lane)
+    before = time.time() - arguments.started if arguments.started else 0.0
+    return demo.show(keep=arguments.keep, lane=arguments.lane, before=before)
 
 
 def _salt(program: str) -> object:

@@ -8,9 +8,11 @@ from __future__ import annotations
 import json
 import statistics
 import time
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from bench.figures import Figure, figure
+from lab import image
 from lab.follow import follow
 from lab.image import say
 from lab.pods import Pod
@@ -47,8 +49,8 @@ class Story:
     failed: int = 0
     connections: int = 0
 
-    def result(self, edges: int, seconds: float) -> dict[str, Any]:
-        """The JSON line."""
+    def result(self, edges: int, seconds: float, *, built: bool) -> dict[str, Any]:
+        """The JSON line; ``built``: this run had to build the edges' images."""
         ordered = sorted(self.milliseconds)
         p50 = round(statistics.median(ordered)) if ordered else None
         return {
@@ -60,12 +62,16 @@ class Story:
             "connections": self.connections,
             "failed_connections": self.failed,
             "seconds": round(seconds, 1),
-            "figures": [
-                _figure(f"change to all edges, {self.lane} lane, p50", 2.0, round((p50 or 99999) / 1000, 3), "s"),
-                _figure("failed connections in rolling changes", 0, self.failed, "connections"),
-                _figure("whole demo with images built", 90, round(seconds, 1), "s"),
-            ],
+            "figures": [asdict(one) for one in self._figures(p50, seconds, built)],
         }
+
+    def _figures(self, p50: int | None, seconds: float, built: bool) -> list[Figure]:
+        run, goal = ("first run, images built", "<= 360") if built else ("run with images at hand", "<= 90")
+        return [
+            figure(f"change to all edges, {self.lane} lane, p50", "<= 2", round((p50 or 99999) / 1000, 3), "s"),
+            figure("failed connections in rolling changes", "<= 0", self.failed, "connections"),
+            figure(f"demo, {run}", goal, round(seconds, 1), "s"),
+        ]
 
 
 def start(lab: Lab) -> list[Pod]:
@@ -89,9 +95,9 @@ def start(lab: Lab) -> list[Pod]:
     return first
 
 
-def show(*, keep: bool, lane: str = "hot") -> int:
-    """The whole demo, pods' changes by that lane; the exit status."""
-    began = time.monotonic()
+def show(*, keep: bool, lane: str = "hot", before: float = 0.0) -> int:
+    """The whole demo, pods' changes by that lane; the exit status. ``before``: seconds that installing took."""
+    began, images = time.monotonic() - before, _images()
     lab, story = Lab(engine={"lane": lane}), Story(lane)
     try:
         pods = start(lab)
@@ -99,7 +105,8 @@ def show(*, keep: bool, lane: str = "hot") -> int:
         pods = _roll(lab, pods, story)
         _to_zero_and_back(lab, pods, story)
         _addresses(lab, story)
-        print(json.dumps(story.result(len(lab.edges), time.monotonic() - began)), flush=True)
+        result = story.result(len(lab.edges), time.monotonic() - began, built=_images() != images)
+        print(json.dumps(result), flush=True)
     except BaseException:
         if not keep:
             say("taking the lab down")
@@ -203,5 +210,5 @@ def _say_failures(records: list[Record]) -> None:
         say(f"    {record.place}: {record.error}")
 
 
-def _figure(name: str, highest: float, measured: float, unit: str) -> dict[str, Any]:
-    return {"name": name, "goal": f"<= {highest}", "measured": measured, "unit": unit, "met": measured <= highest}
+def _images() -> set[str]:
+    return {path.name for path in image.cache().glob("*")}

@@ -21,12 +21,14 @@ from lab.topology import Lab, down
 
 _RELAY_PORT = 7443
 SECONDS = 120.0
+# what every Traefik has; the lab's own pods have more ports
+_PILLAR = {"haproxy": {"bind": ["ipv4@:443", "ipv6@:443 v6only"]}}
 
 
 def follow(kubeconfig: Path, *, keep: bool) -> int:
     """Show for two minutes how the edges follow; the exit status."""
     server, relayed = _relayed(kubeconfig)
-    lab = Lab()
+    lab = Lab(pillar=_PILLAR)
     lab.relay = lambda: _start_relay(server, relayed)
     try:
         lab.up()

@@ -41,12 +41,15 @@ PILLAR = {
 class Lab:
     """A context: up on entering, down on leaving, whatever happened between."""
 
-    def __init__(self, edges: int = 3, *, engine: dict[str, Any] | None = None) -> None:
+    def __init__(
+        self, edges: int = 3, *, engine: dict[str, Any] | None = None, pillar: dict[str, Any] = PILLAR
+    ) -> None:
         self.edges = [
             EdgeHost(f"edge{number}", release="trixie" if number % 3 == 0 else "bookworm")
             for number in range(1, edges + 1)
         ]
         self.pillar = RUN / "pillar"
+        self._first_pillar = pillar
         self.master = Master(self.pillar)
         self.cluster: Cluster = lab_cluster()
         self.pods: Pods | None = None
@@ -81,7 +84,7 @@ class Lab:
         build_images({edge.release for edge in self.edges})
         RUN.mkdir(parents=True)
         fabric.Fabric(len(self.edges)).up()
-        self.set_pillar({edge.name: PILLAR for edge in self.edges})
+        self.set_pillar({edge.name: self._first_pillar for edge in self.edges})
         say("starting edges, cluster and master")
         for edge in self.edges:
             edge.start()
