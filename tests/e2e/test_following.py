@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 import pytest
+import yaml
 
+from lab.cluster import lab_cluster
 from lab.cluster_objects import Endpoint, endpoint_slice
+from lab.master import CHECKOUT
 from lab.topology import SERVICE
 from lab.traffic import Probe, fetch
+
+RBAC = CHECKOUT / "deploy/rbac.yaml"
 
 
 def test_ten_rolling_changes_fail_no_connection(world):
@@ -81,29 +86,37 @@ def test_the_node_of_each_pod_stands_at_its_server_line(world):
         assert line.endswith(f"# node {pod.node}")
 
 
-@pytest.mark.parametrize(
-    "fault",
-    [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
-    + [{"kind": kind} for kind in ("drop", "stall", "truncate", "wrong_kind")],
-    ids=lambda fault: str(fault.get("code", fault["kind"])),
-)
-def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault):
-    lab = world.lab
-    if not lab.cluster.is_embedded:
-        return
-    before = world.quiet(0)
-    lab.cluster.fault(**fault)
-    more = [*world.pods[:2]]
-    lab.serve(more)
+def test_an_api_server_that_is_away_and_then_forbids_changes_no_edge_and_is_caught_up_with(world):
+    cluster, before = world.lab.cluster, world.quiet(0)
+    binding = next(item for item in yaml.safe_load_all(RBAC.read_text()) if item["kind"] == "RoleBinding")
+    cluster.delete(binding)
+    cluster.stop()
     assert world.quiet(1.0) == before
-    lab.cluster.clear_faults()
-    world.await_servers(more)
-
-
-def test_watches_that_only_err_are_made_up_for_by_lists(world):
-    lab = world.lab
-    if not lab.cluster.is_embedded:
-        return
-    lab.cluster.fault("error_event", verb="watch", code=500)
-    lab.serve(world.pods[:2])
+    cluster.start()
+    world.lab.serve(world.pods[:2])
+    assert world.quiet(1.5) == before
+    cluster.put(binding)
     world.await_servers(world.pods[:2])
+
+
+# a real API server has no switches for these; what it can be made to do is above
+if lab_cluster().is_embedded:
+
+    @pytest.mark.parametrize(
+        "fault",
+        [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
+        + [{"kind": kind} for kind in ("drop", "stall", "truncate", "wrong_kind")],
+        ids=lambda fault: str(fault.get("code", fault["kind"])),
+    )
+    def test_an_api_failure_never_changes_an_edge_and_is_caught_up_with(world, fault):
+        lab, before = world.lab, world.quiet(0)
+        lab.cluster.fault(**fault)
+        lab.serve(world.pods[:2])
+        assert world.quiet(1.0) == before
+        lab.cluster.clear_faults()
+        world.await_servers(world.pods[:2])
+
+    def test_watches_that_only_err_are_made_up_for_by_lists(world):
+        world.lab.cluster.fault("error_event", verb="watch", code=500)
+        world.lab.serve(world.pods[:2])
+        world.await_servers(world.pods[:2])
