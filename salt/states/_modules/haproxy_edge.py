@@ -14,6 +14,8 @@ from typing import Any
 import salt.utils.templates
 from haproxy_edge_minion.ack import signed
 from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded
+from haproxy_edge_minion.examination import examine as _examine
+from haproxy_edge_minion.examination import sources_of as _sources_of
 from haproxy_edge_minion.files import Paths, locked, read, replace
 from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError, Process
@@ -162,6 +164,86 @@ def _acknowledged(edge: Edge, **told: Any) -> dict[str, Any]:
     return signed({"edge": __grains__["id"], "serves": edge.serves(), **told}, key)
 
 
+def plan(template: str = TEMPLATE) -> dict[str, Any]:
+    """
+    What ``state.apply haproxy`` would do now, with the pillar as the master compiles it now; nothing is changed.
+
+    Gives ``changed`` and ``diff`` (the file), ``action`` and ``reason`` as `serve` does, ``commands`` (to the running
+    process), ``problems`` and ``discouraged``. ``salt-run haproxy_edge.plan`` asks all edges.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.plan
+    """
+    told: dict[str, Any] = {"changed": False, "diff": "", "action": None, "reason": None, "commands": []}
+    edge, problems = _edge(), []
+    try:
+        prepared = _prepare(edge, template, _compiled_pillar())
+        problems += prepared.problems
+        told["discouraged"] = list(prepared.spec.discouraged)
+        if edge.differs(prepared):
+            told.update(changed=True, diff=_diff(read(edge.paths.config), prepared.text))
+            edge.check(prepared)
+        step, commands = edge.foresee(prepared.applied)
+        told.update(action=step and step.action, reason=step and step.reason, commands=list(commands))
+    except (EdgeError, OSError) as error:
+        problems += str(error).splitlines()
+    return {"discouraged": [], **told, "problems": problems}
+
+
+def render(template: str = TEMPLATE) -> dict[str, Any]:
+    """
+    The whole configuration as `plan` would write it: ``text``, and ``problems``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.render
+    """
+    try:
+        prepared = _prepare(_edge(), template, _compiled_pillar())
+    except (EdgeError, OSError) as error:
+        return {"text": "", "problems": str(error).splitlines()}
+    return {"text": prepared.text, "problems": list(prepared.problems)}
+
+
+def examine(host: str = "") -> dict[str, Any]:
+    """
+    Facts of this edge for ``salt-run haproxy_edge.doctor``, which judges them: versions, binds, the way to each pod,
+    probes through the edge. Changes nothing; connects to pods and to this edge's own frontends.
+
+    ``host`` is the name a web server behind the edge is asked for.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.examine host=whoami.example.com
+    """
+    pillar = _compiled_pillar()
+    found = _examine(pillar.get("haproxy"), pillar.get("haproxy_edge"), host=host)
+    return {**found, "salt": __grains__["saltversion"], "state_queue": __opts__.get("state_queue")}
+
+
+def sources() -> dict[str, Any]:
+    """
+    The addresses that pods see connections of this edge come from, as the routes are now: those Traefik has to trust.
+
+    Gives ``sources`` (address to number of pods) and ``problems``.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.sources
+    """
+    pillar = _compiled_pillar()
+    return _sources_of(pillar.get("haproxy"), pillar.get("haproxy_edge"))
+
+
 def clean(test: bool = False) -> dict[str, Any]:
     """
     Take back what `configure` wrote: the configuration found at first apply returns, our own files go.
@@ -219,11 +301,17 @@ def _keep_key(path: Path) -> None:
         replace(path, key, mode=0o600)
 
 
-def _prepare(edge: Edge, template: str) -> Prepared:
-    return edge.prepare(__pillar__.get("haproxy"), __pillar__.get("haproxy_edge"), lambda spec: _render(template, spec))
+def _compiled_pillar() -> dict[str, Any]:
+    """As the master compiles it now; the one at hand may be older than what the next state run gets."""
+    return dict(__salt__["pillar.items"]())
 
 
-def _render(template: str, spec: Spec) -> str:
+def _prepare(edge: Edge, template: str, pillar: dict[str, Any] | None = None) -> Prepared:
+    known = __pillar__ if pillar is None else pillar
+    return edge.prepare(known.get("haproxy"), known.get("haproxy_edge"), lambda spec: _render(template, spec, known))
+
+
+def _render(template: str, spec: Spec, pillar: Any) -> str:
     path = __salt__["cp.cache_file"](template)
     if not path:
         raise EdgeError(f"{template}: not found in the master's file_roots")
@@ -234,7 +322,7 @@ def _render(template: str, spec: Spec) -> str:
             spec=spec,
             salt=__salt__,
             grains=__grains__,
-            pillar=__pillar__,
+            pillar=pillar,
             opts=__opts__,
             saltenv="base",
         )

@@ -143,6 +143,12 @@ class Edge:
             raise EdgeError(f"{self.paths.config}: there is no configuration of ours yet; what runs is left alone")
         return self._next_step(self._process.plan(applied))
 
+    def foresee(self, applied: Applied) -> tuple[Step | None, tuple[str, ...]]:
+        """`next_step`, and the runtime commands it would give."""
+        wanted = self._process.plan(applied)
+        step = self._next_step(wanted)
+        return step, tuple(order.text for order in wanted.changes) if step and step.action == "adjust" else ()
+
     def _next_step(self, wanted: Plan) -> Step | None:
         if wanted.reload_reason and not self._process.service.running():
             return Step("start", "it does not run")

@@ -1,0 +1,174 @@
+"""What the doctor and others on the master want to know of this edge, gathered on it in one go.
+
+Facts only: what is right and what is wrong is judged on the master, by ``haproxy_edge.doctor``. Nothing is changed, and
+nothing of it needs HAProxy to be installed.
+"""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import re
+import subprocess
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from haproxy_edge_minion import listening, probing, snapshot
+from haproxy_edge_minion.files import Paths, read
+from haproxy_edge_minion.release import MODULES
+from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
+from haproxy_edge_minion.snapshot import Server, SnapshotError
+from haproxy_edge_minion.spec import Frontend, Spec, SpecError, resolve
+
+# seconds for ``haproxy -v``
+_VERSION_TIMEOUT = 5.0
+_VERSION = re.compile(r"HA-?Proxy version (\S+)")
+# probes of one frontend: leastconn gives each to another pod
+_PROBES = 4
+# failed endpoints that are named; more of them say nothing new
+_NAMED = 20
+
+
+def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = None) -> dict[str, Any]:
+    """``haproxy`` and ``given`` are the pillars ``haproxy`` and ``haproxy_edge`` as the master compiles them now."""
+    paths = paths or Paths()
+    spec, problems = _spec(haproxy)
+    servers, refused = _servers(spec, given)
+    everything = [server for listed in servers.values() for server in listed]
+    return {
+        "modules": MODULES,
+        "python": platform.python_version(),
+        "haproxy": version(paths),
+        "process": _process(paths),
+        "pillar": {"problems": [*problems, *refused], "has_snapshots": _snapshots(given) is not None},
+        "has_key": bool(read(paths.ack_key).strip()),
+        "applied": paths.applied.exists(),
+        "frontends": [_frontend(frontend, servers[frontend.name]) for frontend in spec.frontends],
+        "endpoints": _endpoints(everything),
+        "sources": sources(everything),
+        "probes": _probes(spec, servers, host),
+        "ipv6": listening.global_ipv6(),
+    }
+
+
+def sources_of(haproxy: Any, given: Any) -> dict[str, Any]:
+    """``{"sources": {address of this host: how many pods see it}, "problems": […]}``."""
+    spec, problems = _spec(haproxy)
+    servers, refused = _servers(spec, given)
+    found = sources(server for listed in servers.values() for server in listed)
+    return {"sources": found, "problems": [*problems, *refused]}
+
+
+def sources(servers: Iterable[Server]) -> dict[str, int]:
+    """The addresses of this host that connections to these pods come from, and how many pods see each."""
+    found = probing.all_at_once(probing.source_towards, (server.address for server in servers))
+    counted: dict[str, int] = {}
+    for source in filter(None, found.values()):
+        counted[source] = counted.get(source, 0) + 1
+    return counted
+
+
+def version(paths: Paths) -> str | None:
+    """Of the installed HAProxy, for example ``2.6.12``; None when there is none."""
+    try:
+        said = subprocess.run(
+            [str(paths.haproxy), "-v"], capture_output=True, text=True, timeout=_VERSION_TIMEOUT, check=False
+        ).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    found = _VERSION.search(said)
+    return found[1].partition("-")[0] if found else None
+
+
+def _spec(haproxy: Any) -> tuple[Spec, list[str]]:
+    try:
+        return resolve(haproxy), []
+    except SpecError as error:
+        return Spec.nothing(), error.problems
+
+
+def _snapshots(given: Any) -> Mapping[str, Any] | None:
+    found = given.get("snapshots") if isinstance(given, Mapping) else None
+    return found if isinstance(found, Mapping) else None
+
+
+def _servers(spec: Spec, given: Any) -> tuple[dict[str, tuple[Server, ...]], list[str]]:
+    """The servers of each frontend as the master gives them, and what could not be read of it."""
+    found: dict[str, tuple[Server, ...]] = {}
+    problems = []
+    for frontend in spec.frontends:
+        found[frontend.name] = ()
+        text = ((_snapshots(given) or {}).get(frontend.cluster) or {}).get(frontend.service, "unknown")
+        if text != "unknown":
+            try:
+                found[frontend.name] = snapshot.check(text).ports.get(frontend.port, ())
+            except SnapshotError as error:
+                problems.append(f"{frontend.key}: the master's snapshot is refused: {error}")
+    return found, problems
+
+
+def _process(paths: Paths) -> dict[str, Any]:
+    """Of the running HAProxy: its pid and whether the configuration is ours; ``problem`` when it cannot be asked."""
+    try:
+        running = RuntimeApi(paths.socket).running()
+    except RuntimeApiError as error:
+        return {"pid": None, "ours": False, "problem": str(error)}
+    return {"pid": running.pid, "ours": running.skeleton is not None, "problem": None}
+
+
+def _frontend(frontend: Frontend, servers: tuple[Server, ...]) -> dict[str, Any]:
+    return {
+        "name": frontend.name,
+        "key": frontend.key,
+        "cluster": frontend.cluster,
+        "service": frontend.service,
+        "port": frontend.port,
+        "proxy_protocol": frontend.proxy_protocol,
+        "servers": len(servers),
+        "binds": list(_binds(frontend)),
+    }
+
+
+def _binds(frontend: Frontend) -> Iterator[dict[str, Any]]:
+    found = [(bind, place) for bind in frontend.binds for place in listening.places(bind)]
+    held = listening.holders({place.port for _, place in found})
+    for bind, place in found:
+        error = listening.trouble(place)
+        by = held[place.port] if listening.in_use(error) else []
+        problem = None if error is None or by else error.strerror or str(error)
+        yield {"bind": bind, "family": place.family, "port": place.port, "held_by": by, "problem": problem}
+
+
+def _endpoints(servers: list[Server]) -> dict[str, Any]:
+    ways = probing.all_at_once(probing.way_to, ((server.address, server.port) for server in servers if _new(server)))
+    failed = [{"endpoint": f"{place[0]} port {place[1]}", "error": error} for place, error in ways.items() if error]
+    return {"tried": len(ways), "failed": len(failed), "first": failed[:_NAMED]}
+
+
+def _new(server: Server) -> bool:
+    """Whether it gets new connections; one that drains may be gone already."""
+    return server.state == "ready"
+
+
+def _probes(spec: Spec, servers: Mapping[str, tuple[Server, ...]], host: str) -> list[dict[str, Any]]:
+    wanted = list(_doors(spec, servers))
+    answers = probing.all_at_once(lambda door: probing.probe(door[1], host), wanted)
+    return [
+        {"frontend": door[0], "place": f"{door[1][0]} port {door[1][1]}", **_told(answers[door])} for door in wanted
+    ]
+
+
+def _told(answer: probing.Answer) -> dict[str, Any]:
+    return {**asdict(answer), "shown": list(answer.shown)}
+
+
+def _doors(spec: Spec, servers: Mapping[str, tuple[Server, ...]]) -> Iterator[tuple[str, tuple[str, int], int]]:
+    """(frontend, where to knock, number): each family of each frontend that HAProxy serves, as often as it has pods."""
+    for frontend in spec.frontends:
+        ready = sum(map(_new, servers[frontend.name]))
+        places = [place for bind in frontend.binds if "accept-proxy" not in bind for place in listening.places(bind)]
+        held = listening.holders({place.port for place in places})
+        served = [place for place in places if "haproxy" in held[place.port]]
+        for place, number in itertools.product(served, range(min(ready, _PROBES))):
+            yield frontend.name, (place.loopback, place.port), number

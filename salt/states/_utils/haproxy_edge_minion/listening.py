@@ -1,0 +1,103 @@
+"""Where a pillar's binds would listen, and whether somebody listens there already.
+
+A bind is tried by binding a socket, without listening, and letting it go: only the kernel knows all the rules. Nothing
+that runs is disturbed. It must never judge: whether a holder is the right one is the caller's to say.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import socket
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+_LISTEN = "0A"
+_PROC = Path("/proc")
+_FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+
+
+@dataclass(frozen=True)
+class Place:
+    """One address of a bind; ``host`` is empty for all addresses. ``only`` is HAProxy's ``v6only``."""
+
+    family: str
+    host: str
+    port: int
+    only: bool = False
+
+    @property
+    def loopback(self) -> str:
+        """Where a connection from this very host reaches it."""
+        return self.host or ("::1" if self.family == "ipv6" else "127.0.0.1")
+
+
+def places(bind: str) -> Iterator[Place]:
+    """The TCP places of raw HAProxy bind words; sockets of other kinds and ranges of ports are left out."""
+    words = bind.split()
+    for address in words[0].split(",") if words else ():
+        family, at, rest = address.partition("@")
+        family, rest = (family, rest) if at else ("", address)
+        host, colon, port = rest.rpartition(":")
+        host = host.strip("[]")
+        family = family or ("ipv6" if ":" in host else "ipv4")
+        if family in _FAMILIES and colon and port.isdigit():
+            yield Place(family, "" if host in ("*", "0.0.0.0", "::") else host, int(port), "v6only" in words)
+
+
+def trouble(place: Place) -> OSError | None:
+    """Why nobody could listen there now; None when it is free."""
+    try:
+        with socket.socket(_FAMILIES[place.family], socket.SOCK_STREAM) as attempt:
+            attempt.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            if place.family == "ipv6":
+                attempt.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, int(place.only))
+            attempt.bind((place.host, place.port))
+    except OSError as error:
+        return error
+    return None
+
+
+def in_use(error: OSError | None) -> bool:
+    """Whether somebody else has it."""
+    return error is not None and error.errno == errno.EADDRINUSE
+
+
+def holders(ports: set[int], proc: Path = _PROC) -> Mapping[int, list[str]]:
+    """Names of the processes that listen on each of these ports, over either family; only root sees all."""
+    sockets = {f"socket:[{inode}]": port for port, inode in _listening(proc) if port in ports}
+    found: dict[int, set[str]] = {port: set() for port in ports}
+    for link, name in _open_sockets(proc) if sockets else ():
+        if link in sockets:
+            found[sockets[link]].add(name)
+    return {port: sorted(names) for port, names in found.items()}
+
+
+def global_ipv6(proc: Path = _PROC) -> list[str]:
+    """This host's IPv6 addresses that others can reach it by; empty without IPv6."""
+    try:
+        rows = [line.split() for line in (proc / "net/if_inet6").read_text().splitlines()]
+    except OSError:
+        return []
+    return sorted(socket.inet_ntop(socket.AF_INET6, bytes.fromhex(row[0])) for row in rows if row[3] == "00")
+
+
+def _listening(proc: Path) -> Iterator[tuple[int, str]]:
+    for table in ("net/tcp", "net/tcp6"):
+        with contextlib.suppress(OSError):
+            for row in (proc / table).read_text().splitlines()[1:]:
+                cells = row.split()
+                if cells[3] == _LISTEN:
+                    yield int(cells[1].rpartition(":")[2], 16), cells[9]
+
+
+def _open_sockets(proc: Path) -> Iterator[tuple[str, str]]:
+    """(link, process name) of every open socket."""
+    for process in proc.glob("[0-9]*"):
+        # processes end while we look
+        with contextlib.suppress(OSError):
+            name = (process / "comm").read_text().strip()
+            for descriptor in (process / "fd").iterdir():
+                with contextlib.suppress(OSError):
+                    yield str(descriptor.readlink()), name
