@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "0fced7fab4d882c1f835fa715b7be89b9a56ea26ef0e462bc7e906d822d5ee33"
+MODULES = "844eb063ee35e8748fa8f4bfcf8ad4319da7b0a970d5767ff7063a659aefeb15"
