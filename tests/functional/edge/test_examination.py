@@ -14,7 +14,6 @@ from haproxy_edge_minion.listening import Place
 
 from tests.unit.edge.material import free_port, server, snapshot
 
-
 # where HAProxy's connections to the pods come from, so that they are told from the client's
 OUTGOING = "127.0.0.9"
 
