@@ -8,19 +8,20 @@ from __future__ import annotations
 import difflib
 import shutil
 import time
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import salt.utils.templates
 from haproxy_edge_minion.ack import signed
-from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded
+from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded, Step
 from haproxy_edge_minion.examination import examine as _examine
 from haproxy_edge_minion.examination import sources_of as _sources_of
 from haproxy_edge_minion.files import Paths, locked, read, replace
 from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
-from haproxy_edge_minion.snapshot import SnapshotError
+from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
 from haproxy_edge_minion.spec import Spec
 from salt.exceptions import CommandExecutionError, SaltRenderError
 
@@ -94,15 +95,20 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
         salt edge1 haproxy_edge.serve
     """
     edge = _edge()
+    if test:
+        return _served(lambda: edge.next_step(_prepare(edge, template).applied))
+    with locked(edge.paths.state):
+        done = _served(edge.serve)
+        return {**done, "ack": _acknowledged(edge, "state", done=done["reason"] or "", problems=done["problems"])}
+
+
+def _served(work: Callable[[], Step | None]) -> dict[str, Any]:
+    step, problems = None, []
     try:
-        if test:
-            step = edge.next_step(_prepare(edge, template).applied)
-        else:
-            with locked(edge.paths.state):
-                step = edge.serve()
+        step = work()
     except (EdgeError, OSError) as error:
-        return {"action": None, "reason": None, "problems": str(error).splitlines()}
-    return {"action": step and step.action, "reason": step and step.reason, "problems": []}
+        problems = str(error).splitlines()
+    return {"action": step and step.action, "reason": step and step.reason, "problems": problems}
 
 
 def sync(payload: Any) -> dict[str, Any]:
@@ -118,32 +124,41 @@ def sync(payload: Any) -> dict[str, Any]:
 
         salt edge1 haproxy_edge.sync '{"order": "by-hand", "snapshots": []}'
     """
-    edge, began = _edge(), time.monotonic()
-    order, done, problems, needed = "", "", [], None
+    edge = _edge()
+    order, offered, problems = _offered(payload)
+    edge.deeds.watch.lap("check")
+    # up to the acknowledgement: one that overtook another would tell the master what is no longer so
+    with locked(edge.paths.state):
+        edge.deeds.watch.lap("lock")
+        told = {"problems": problems} if problems else _synced(edge, offered)
+        return _acknowledged(edge, "hot", order=order, **told)
+
+
+def _offered(payload: Any) -> tuple[str, list[Snapshot], list[str]]:
     try:
-        order, offered = unpack(payload)
-        with locked(edge.paths.state):
-            synced = edge.sync(offered)
-        done, problems = synced.summary, list(synced.problems)
+        return (*unpack(payload), [])
+    except SnapshotError as error:
+        return "", [], str(error).splitlines()
+
+
+def _synced(edge: Edge, offered: list[Snapshot]) -> dict[str, Any]:
+    try:
+        synced = edge.sync(offered)
     except StateNeeded as error:
-        needed = str(error)
-    except (SnapshotError, EdgeError, OSError) as error:
-        problems = str(error).splitlines()
-    milliseconds = round((time.monotonic() - began) * 1000, 1)
-    told = {
-        "order": order,
-        "lane": "hot",
-        "done": done,
-        "problems": problems,
-        "state_needed": needed,
-        "ms": milliseconds,
-    }
-    return _acknowledged(edge, **told)
+        return {"state_needed": str(error)}
+    except (EdgeError, OSError) as error:
+        return {"problems": str(error).splitlines()}
+    return {"done": synced.told, "problems": synced.problems}
 
 
-def ack(problems: list[str] | None = None) -> dict[str, Any]:
+def ack() -> dict[str, Any]:
     """
     What this edge serves now, signed with its own key: generation and digest per service.
+
+    Every lane ends in one. Beside ``serves`` it tells what the run did: ``servers`` (how many were ``added``,
+    ``changed``, ``drained``, ``removed``), ``reload`` (why HAProxy was reloaded, or null), ``steps_ms`` and ``ms``
+    (milliseconds per step and in all), ``problems``, ``state_needed`` (why only the state lane can help, or null),
+    ``haproxy`` (the version that answered, or empty), and ``sequence``, a number that only grows.
 
     Empty when the master has given this edge no key.
 
@@ -153,15 +168,25 @@ def ack(problems: list[str] | None = None) -> dict[str, Any]:
 
         salt edge1 haproxy_edge.ack
     """
-    told = {"order": "", "lane": "state", "done": "", "problems": problems or [], "state_needed": None, "ms": 0.0}
-    return _acknowledged(_edge(), **told)
+    edge = _edge()
+    with locked(edge.paths.state):
+        return _acknowledged(edge, "edge")
 
 
-def _acknowledged(edge: Edge, **told: Any) -> dict[str, Any]:
+def _acknowledged(
+    edge: Edge,
+    lane: str,
+    *,
+    order: str = "",
+    done: str = "",
+    problems: Sequence[str] = (),
+    state_needed: str | None = None,
+) -> dict[str, Any]:
     key = read(edge.paths.ack_key).strip() or (__pillar__.get("haproxy_edge") or {}).get("ack_key")
     if not key:
         return {}
-    return signed({"edge": __grains__["id"], "serves": edge.serves(), **told}, key)
+    told = {"order": order, "lane": lane, "done": done, "problems": list(problems), "state_needed": state_needed}
+    return signed({"edge": __grains__["id"], **told, **edge.account()}, key)
 
 
 def plan(template: str = TEMPLATE) -> dict[str, Any]:

@@ -72,10 +72,14 @@ class Rig:
         self.service = HaproxyService(self.paths.config, root / "log")
         self.api = RuntimeApi(self.paths.socket)
         self.uptime = 1000.0
-        process = Process(self.service, self.api, clock=time.time, sleep=time.sleep)
-        self.edge = Edge(self.paths, process, restorecon=lambda path: None, uptime=lambda: self.uptime)
         self.port = free_port()
         self.haproxy = {"bind": f"127.0.0.1:{self.port}", "global": {"maxconn": 200, "nbthread": 1}}
+
+    @property
+    def edge(self):
+        """One run's: nothing is remembered from the one before."""
+        process = Process(self.service, self.api, clock=time.time, sleep=time.sleep)
+        return Edge(self.paths, process, restorecon=lambda path: None, uptime=lambda: self.uptime)
 
     def render(self, spec):
         text = jinja2.Template(TEMPLATE.read_text()).render(spec=spec)
@@ -84,11 +88,16 @@ class Rig:
 
     def apply(self, *snapshots, haproxy=None):
         """What both states do; the step that was needed and the problems."""
-        given = {"snapshots": {"default": {json.loads(text)["service"]: text for text in snapshots}}}
-        prepared = self.edge.prepare(haproxy or self.haproxy, given, self.render)
+        prepared = self.prepare(*snapshots, haproxy=haproxy)
+        self.edge.keep(prepared)
         if self.edge.differs(prepared):
             self.edge.write(prepared)
         return self.edge.serve(), prepared.problems
+
+    def prepare(self, *snapshots, haproxy=None):
+        """The pillars of now, resolved."""
+        given = {"snapshots": {"default": {json.loads(text)["service"]: text for text in snapshots}}}
+        return self.edge.prepare(haproxy or self.haproxy, given, self.render)
 
     def worker(self):
         return self.api.running().pid

@@ -16,7 +16,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haproxy_edge_minion import snapshot
+from haproxy_edge_minion import sequence, snapshot
+from haproxy_edge_minion.deeds import Deeds, Stopwatch
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Applied, Paths, read, replace
 from haproxy_edge_minion.leaving import Leaving
@@ -53,10 +54,20 @@ class Step:
 
 @dataclass(frozen=True)
 class Synced:
-    """What a sync did (empty: nothing was to do), and what stood in the way of single frontends."""
+    """What a sync did (empty: nothing was to do), and what stood in the way of single frontends.
+
+    ``refused`` are services whose snapshot was older than what this edge has, and other.
+    """
 
     summary: str
     problems: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        older = [f"refused as older than what is here: {', '.join(self.refused)}"] if self.refused else []
+        return "; ".join([self.summary, *older] if self.summary else older)
 
 
 class StateNeeded(EdgeError):
@@ -64,7 +75,7 @@ class StateNeeded(EdgeError):
 
 
 class Edge:
-    """One host. ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot."""
+    """One host. ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot, ``wall`` since 1970."""
 
     def __init__(
         self,
@@ -73,7 +84,10 @@ class Edge:
         *,
         restorecon: Callable[[Path], None],
         uptime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
+        wall: Callable[[], float] = time.time,
     ) -> None:
+        self._wall = wall
+        self.deeds = Deeds(Stopwatch())
         self._uptime = uptime
         self.paths = paths
         self._process = process
@@ -155,7 +169,7 @@ class Edge:
         if wanted.reload_reason:
             return Step("reload", wanted.reload_reason)
         if wanted.changes:
-            return Step("adjust", f"servers changed: {wanted.summary}; no reload")
+            return Step("adjust", f"servers changed: {wanted.counts}; no reload")
         return None if self._process.service.enabled() else Step("enable", "it would not start with the host")
 
     def serve(self) -> Step | None:
@@ -169,6 +183,7 @@ class Edge:
         assert applied is not None
         leaving = Leaving.load(self.paths.leaving, now=self._uptime())
         wanted = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
+        self.deeds.watch.lap("look")
         step = self._next_step(wanted)
         if not self._process.service.enabled():
             self._process.service.enable()
@@ -189,20 +204,24 @@ class Edge:
         newest = [self._saved.newest(found) for found in offered]
         for found in newest:
             self._saved.save(found)
+        refused = tuple(found.service for found, kept in zip(offered, newest, strict=True) if kept is not found)
+        self.deeds.watch.lap("save")
         before = Applied.load(self.paths.applied)
         if before is None:
             raise StateNeeded("there is no configuration of ours yet")
         wanted, problems = _with_snapshots(before, newest)
         leaving = Leaving.load(self.paths.leaving, now=self._uptime())
         way = self._process.plan(wanted, leaving.overdue(wanted.spec.drain_timeout))
+        self.deeds.watch.lap("look")
         if way.reload_reason:
             raise StateNeeded(way.reload_reason)
-        refused = self._process.adjust(wanted, way)
-        if refused:
-            raise StateNeeded(refused)
+        failure = self._adjust_by_commands(wanted, way)
+        if failure:
+            raise StateNeeded(failure)
         leaving.save(way.leaving)
         self._write_synced(wanted)
-        return Synced(way.summary if way.changes else "", tuple(problems))
+        self.deeds.watch.lap("file")
+        return Synced(str(way.counts) if way.changes else "", problems, refused)
 
     def _write_synced(self, applied: Applied) -> None:
         """The file follows the process; checked all the same, because it is what a reboot begins with."""
@@ -230,16 +249,40 @@ class Edge:
         )
         return {key: {"generation": saved.generation, "digest": saved.digest} for key, saved in found.items() if saved}
 
+    def account(self) -> dict[str, Any]:
+        """What it serves and what this run did: its part of an acknowledgement."""
+        serves = self.serves()
+        if not self._process.version:
+            self._process.running()
+        return {
+            "serves": serves,
+            "sequence": sequence.following(self.paths.sequence, now=self._wall()),
+            "servers": vars(self.deeds.servers),
+            "reload": self.deeds.reload,
+            "haproxy": self._process.version,
+            "steps_ms": self.deeds.watch.steps_ms(),
+            "ms": self.deeds.watch.total_ms(),
+        }
+
     def _adjust(self, step: Step | None, applied: Applied, wanted: Plan) -> Step | None:
-        refused = self._process.adjust(applied, wanted)
-        if refused is None:
+        failure = self._adjust_by_commands(applied, wanted)
+        if failure is None:
             return step
-        step = Step("reload", refused)
+        step = Step("reload", failure)
         self._load(step, applied)
         return step
 
+    def _adjust_by_commands(self, applied: Applied, wanted: Plan) -> str | None:
+        failure = self._process.adjust(applied, wanted, self.deeds.watch)
+        if failure is None:
+            self.deeds.servers = wanted.counts
+        return failure
+
     def _load(self, step: Step, applied: Applied) -> None:
+        if step.action == "reload":
+            self.deeds.reload = step.reason
         failure = (self._process.start if step.action == "start" else self._process.reload)(applied)
+        self.deeds.watch.lap(step.action)
         if failure is None:
             return
         problems = explain(failure, read(self.paths.config), applied.spec)

@@ -58,6 +58,11 @@ class Paths:
         return self.state / "ack.key"
 
     @property
+    def sequence(self) -> Path:
+        """The number of the last acknowledgement."""
+        return self.state / "sequence"
+
+    @property
     def leaving(self) -> Path:
         """Since when which server drains away."""
         return self.state / "leaving.json"
@@ -121,8 +126,11 @@ def read(path: Path) -> str:
         return ""
 
 
-def replace(path: Path, text: str, *, mode: int) -> None:
-    """Atomically, and durable when it returns. Raises ``OSError`` with the old file untouched."""
+def replace(path: Path, text: str, *, mode: int, durable: bool = True) -> None:
+    """Atomically, and on the disk when it returns. Raises ``OSError`` with the old file untouched.
+
+    Not ``durable``: a power cut may leave it empty, or as it was.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     descriptor, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
     try:
@@ -130,12 +138,14 @@ def replace(path: Path, text: str, *, mode: int) -> None:
             file.write(text)
             file.flush()
             os.fchmod(file.fileno(), mode)
-            os.fsync(file.fileno())
+            if durable:
+                os.fsync(file.fileno())
         Path(temporary).replace(path)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
-    _sync_directory(path.parent)
+    if durable:
+        _sync_directory(path.parent)
 
 
 def _sync_directory(directory: Path) -> None:

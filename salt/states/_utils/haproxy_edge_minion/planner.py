@@ -50,6 +50,19 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Counts:
+    """How many servers came, were changed otherwise, were told to drain, and went."""
+
+    added: int = 0
+    changed: int = 0
+    drained: int = 0
+    removed: int = 0
+
+    def __str__(self) -> str:
+        return ", ".join(f"{count} {name}" for name, count in vars(self).items())
+
+
+@dataclass(frozen=True)
 class Plan:
     """``changes`` move traffic and are worth telling; ``collect`` deletes what has drained, as far as it has.
 
@@ -60,7 +73,7 @@ class Plan:
     changes: tuple[Command, ...] = ()
     collect: tuple[Command, ...] = ()
     leaving: frozenset[Name] = frozenset()
-    summary: str = ""
+    counts: Counts = Counts()
 
     @property
     def parity(self) -> bool:
@@ -107,6 +120,7 @@ def _by_commands(
     added = [name for name in wanted if name not in known]
     mended = {name: list(_mend(name, server, known[name])) for name, server in wanted.items() if name in known}
     changed = [name for name, orders in mended.items() if orders]
+    drained = [name for name in changed if weight(wanted[name]) == 0 < known[name].weight]
     leaving = sorted(name for name in known if name not in wanted)
     removed = [name for name in leaving if not known[name].admin_state & IN_MAINTENANCE]
     return Plan(
@@ -117,7 +131,7 @@ def _by_commands(
         ),
         collect=tuple(order for name in leaving for order in _end(name, name in overdue)),
         leaving=frozenset(leaving),
-        summary=f"{len(added)} added, {len(changed)} changed, {len(removed)} removed",
+        counts=Counts(len(added), len(changed) - len(drained), len(drained), len(removed)),
     )
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from haproxy_edge_minion.deeds import Stopwatch
 from haproxy_edge_minion.files import Applied
 from haproxy_edge_minion.planner import Name, Plan, plan
 from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
@@ -43,29 +44,35 @@ class Process:
     ) -> None:
         self.service = service
         self._api = api
+        self.version = ""
         self._clock = clock
         self._sleep = sleep
 
     def running(self) -> Running | None:
         """What answers on the socket; None when nothing does."""
         try:
-            return self._api.running()
+            found = self._api.running()
         except RuntimeApiError:
             return None
+        self.version = found.version
+        return found
 
     def plan(self, applied: Applied, overdue: frozenset[Name] = frozenset()) -> Plan:
         """The way from what runs to ``applied``."""
         return plan(applied.spec, applied.skeleton, applied.servers, self.running(), overdue=overdue)
 
-    def adjust(self, applied: Applied, wanted: Plan) -> str | None:
+    def adjust(self, applied: Applied, wanted: Plan, watch: Stopwatch) -> str | None:
         """Give the commands of ``wanted``; None when it then serves ``applied``, else why a reload must help."""
         try:
             self._api.order(wanted.changes)
             self._api.order(wanted.collect)
         except RuntimeApiError as error:
             return str(error)
+        finally:
+            watch.lap("runtime")
         left = self.plan(applied) if wanted.changes else Plan()
-        return None if left.parity else left.reload_reason or f"after the runtime commands, still: {left.summary}"
+        watch.lap("prove")
+        return None if left.parity else left.reload_reason or f"after the runtime commands, still: {left.counts}"
 
     def start(self, applied: Applied) -> str | None:
         """None when it serves ``applied``, else HAProxy's log of the attempt."""

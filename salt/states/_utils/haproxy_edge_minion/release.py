@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "844eb063ee35e8748fa8f4bfcf8ad4319da7b0a970d5767ff7063a659aefeb15"
+MODULES = "ee02b01ccca009e9d37d3f18fc84d4fd958574b33fbc7bbc5458bcb02bee82c6"

@@ -12,6 +12,7 @@ Source: HAProxy management guide, section 9.3 "Unix Socket commands".
 from __future__ import annotations
 
 import itertools
+import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -52,11 +53,15 @@ class RunningServer:
 
 @dataclass(frozen=True)
 class Running:
-    """What the process serves: its PID, the digest of its skeleton (None: not a configuration of ours), servers."""
+    """What the process serves: its PID, the digest of its skeleton (None: not a configuration of ours), servers.
+
+    ``version`` is HAProxy's, without what a distribution puts after it.
+    """
 
     pid: int
     skeleton: str | None
     servers: frozenset[RunningServer]
+    version: str = ""
 
 
 class RuntimeApi:
@@ -71,7 +76,7 @@ class RuntimeApi:
         """All of it, by one connection. Raises `RuntimeApiError`."""
         info, environment, servers = self._talk(_QUESTIONS)
         try:
-            return Running(_pid(info), _skeleton(environment), frozenset(_servers(servers)))
+            return Running(_pid(info), _skeleton(environment), frozenset(_servers(servers)), _version(info))
         except (ValueError, IndexError) as error:
             raise RuntimeApiError(f"{self._path}: an answer that is not understood: {error}") from error
 
@@ -118,11 +123,16 @@ def _windows(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:
         yield commands[start : start + _WINDOW]
 
 
-def _pid(answer: str) -> int:
-    for line in answer.splitlines():
-        if line.startswith("Pid: "):
-            return int(line[5:])
-    raise ValueError("'show info' tells no Pid")
+def _pid(info: str) -> int:
+    found = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
+    if not found:
+        raise ValueError("'show info' tells no Pid")
+    return int(found[1])
+
+
+def _version(info: str) -> str:
+    found = re.search(r"^Version: (\d+\.\d+(\.\d+)?)", info, re.MULTILINE)
+    return found[1] if found else ""
 
 
 def _skeleton(answer: str) -> str | None:
