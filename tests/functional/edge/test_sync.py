@@ -79,7 +79,8 @@ def test_the_same_again_does_nothing(serving):
 
 def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
     serving.edge.sync(offered(NEW, generation=12))
-    assert "refused as older than what is here: kube-system/traefik" in serving.edge.sync(offered(OLD, generation=11)).told
+    told = serving.edge.sync(offered(OLD, generation=11)).told
+    assert told == "refused as older than what is here: kube-system/traefik"
     assert serving.runs() == {"new:10.42.0.8:8443": 100}
     assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from haproxy_edge_minion.planner import Counts
 
@@ -40,5 +40,5 @@ class Deeds:
     """``reload`` is why HAProxy was reloaded, if it was."""
 
     watch: Stopwatch
-    servers: Counts = Counts()
+    servers: Counts = field(default_factory=Counts)
     reload: str | None = None

@@ -75,7 +75,11 @@ class StateNeeded(EdgeError):
 
 
 class Edge:
-    """One host. ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot, ``wall`` since 1970."""
+    """One run on one host.
+
+    ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot, ``wall`` since
+    1970.
+    """
 
     def __init__(
         self,

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "ee02b01ccca009e9d37d3f18fc84d4fd958574b33fbc7bbc5458bcb02bee82c6"
+MODULES = "35801c7c8a2584f643c88fc844e1002fc432db50d9d2a3ce3584358c96d69df2"
