@@ -7,8 +7,9 @@ main process. It must never retry: that is the reflector's work.
 
 from __future__ import annotations
 
+import contextlib
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -44,20 +45,42 @@ class Timeouts:
 
 
 class Api:
-    """List and watch raw JSON objects. One instance may be used by several threads."""
+    """List and watch raw JSON objects. One instance may be used by several threads.
 
-    def __init__(self, client: Any, timeouts: Timeouts) -> None:
-        self._client = client
-        self._timeouts = timeouts
+    ``load`` makes the client; it is called again when ``file``, the kubeconfig, was replaced, so that a renewed token
+    is used before the old one ends. A file that cannot be used leaves the client that there is.
+    """
+
+    def __init__(self, load: Callable[[], Any], timeouts: Timeouts, file: Path | None = None) -> None:
+        self._load, self._timeouts, self._file = load, timeouts, file
+        self._stamp = _stamp(file)
+        self._client = load()
 
     @property
     def host(self) -> str:
         """The URL of the API server."""
         return str(self._client.configuration.host)
 
+    @property
+    def authority(self) -> bytes | None:
+        """The PEM certificates that the server's is checked with; None: those of the system."""
+        file = self._client.configuration.ssl_ca_cert
+        return Path(file).read_bytes() if file else None
+
+    @property
+    def verifies(self) -> bool:
+        """Whether the server's certificate is checked at all."""
+        return bool(self._client.configuration.verify_ssl)
+
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One JSON object. Raises `ApiError`."""
-        response = self._request(path, query or {}, read=self._timeouts.read)
+        return self._whole(self._request(path, query or {}, read=self._timeouts.read), path)
+
+    def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
+        """POST an object; the object that the API made of it. Raises `ApiError`."""
+        return self._whole(self._request(path, {}, read=self._timeouts.read, item=item), path)
+
+    def _whole(self, response: Any, path: str) -> dict[str, Any]:
         try:
             body = response.read()
         except Exception as error:
@@ -79,19 +102,25 @@ class Api:
             # not release_conn: an unfinished watch must not go back to the pool
             response.close()
 
-    def _request(self, path: str, query: Mapping[str, Any], *, read: float) -> Any:
+    def _request(
+        self, path: str, query: Mapping[str, Any], *, read: float, item: Mapping[str, Any] | None = None
+    ) -> Any:
         import urllib3
 
+        client = self._current()
         headers: dict[str, str] = {"Accept": "application/json"}
+        if item is not None:
+            headers["Content-Type"] = "application/json"
         try:
             # asks the client each time: it re-reads a rotated in-cluster token and refreshes exec credentials
-            for setting in self._client.configuration.auth_settings().values():
+            for setting in client.configuration.auth_settings().values():
                 if setting["in"] == "header" and setting["value"]:
                     headers[setting["key"]] = setting["value"]
             url = f"{self.host}{path}" + (f"?{urlencode(query)}" if query else "")
-            response = self._client.rest_client.pool_manager.request(
-                "GET",
+            response = client.rest_client.pool_manager.request(
+                "GET" if item is None else "POST",
                 url,
+                body=None if item is None else json.dumps(item).encode(),
                 headers=headers,
                 preload_content=False,
                 retries=False,
@@ -99,9 +128,17 @@ class Api:
             )
         except Exception as error:
             raise _connection_error(self.host, error) from error
-        if response.status != 200:
+        if response.status not in (200, 201):
             raise _status_error(response, path)
         return response
+
+    def _current(self) -> Any:
+        stamp = _stamp(self._file)
+        if stamp is not None and stamp != self._stamp:
+            self._stamp = stamp
+            with contextlib.suppress(ApiError):
+                self._client = self._load()
+        return self._client
 
 
 def connect(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) -> Api:
@@ -109,6 +146,11 @@ def connect(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) 
 
     Raises `ApiError` with the file's name when there is nothing usable.
     """
+    file = Path(kubeconfig) if kubeconfig else None
+    return Api(lambda: _client(kubeconfig=kubeconfig, context=context), timeouts, file)
+
+
+def _client(*, kubeconfig: str | None, context: str | None) -> Any:
     from kubernetes import client, config
 
     configuration = client.Configuration()
@@ -121,7 +163,16 @@ def connect(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) 
         where = kubeconfig or "the default kubeconfig (KUBECONFIG or ~/.kube/config)"
         raise ApiError("kubeconfig", f"kubeconfig: {where}: {error}") from error
     configuration.retries = False
-    return Api(client.ApiClient(configuration), timeouts)
+    return client.ApiClient(configuration)
+
+
+def _stamp(file: Path | None) -> tuple[int, int] | None:
+    """What differs after a file was replaced; None where there is none to look at."""
+    try:
+        found = file.stat() if file else None
+    except OSError:
+        return None
+    return (found.st_ino, found.st_mtime_ns) if found else None
 
 
 def serves_endpointslices(api: Api) -> bool:

@@ -4,7 +4,7 @@
     minion that has nothing but Salt, with test=True too. One question tells whether it has them already; no module of
     ours may be called before that, or this run would go on with the old one. -#}
 {%- set release = '_utils/haproxy_edge_minion/release.py' %}
-{%- set synced = opts.cachedir ~ '/extmods/' ~ release[1:] %}
+{%- set synced = opts.extension_modules ~ '/' ~ release[1:] %}
 {%- if not salt['file.file_exists'](synced)
        or salt['file.get_hash'](synced) != salt['cp.hash_file']('salt://' ~ release).hsum %}
 {%-   do salt['saltutil.sync_modules'](refresh=False) %}

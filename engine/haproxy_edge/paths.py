@@ -1,0 +1,43 @@
+"""Where this installation keeps its states and its reactor, as configuration that a master takes as it stands.
+
+They are in the wheel, beside the package; in a checkout they are its folder ``salt``. Reads nothing but its own place.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+_HERE = Path(__file__).resolve().parent
+
+MASTER = """\
+# /etc/salt/master.d/haproxy-edge.conf
+file_roots:
+  base:
+    - /srv/salt                        # your own first: a file of yours overrides one of ours
+    - {share}/states
+# what pip compiled beside the states is nobody's module
+file_ignore_regex:
+  - '(^|/)__pycache__($|/)'
+ext_pillar:                            # keep haproxy_edge the last of the list
+  - haproxy_edge: {{}}
+reactor:
+  - haproxy_edge/doorbell/hot:
+      - {share}/reactor/haproxy_hot.sls
+  - haproxy_edge/doorbell/state:
+      - {share}/reactor/haproxy_state.sls
+engines:
+  - k8s_endpoints:
+      services: [kube-system/traefik]
+      kubeconfig: /etc/salt/haproxy-edge.kubeconfig
+"""
+
+
+def share() -> Path:
+    """The folder with ``states`` and ``reactor``."""
+    installed = _HERE / "share"
+    return installed if installed.is_dir() else _HERE.parents[1] / "salt"
+
+
+def master_configuration() -> str:
+    """YAML, ready for ``/etc/salt/master.d``."""
+    return MASTER.format(share=share())
