@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine lab clean-lab modules-digest
+.PHONY: help venv demo test lint bench-engine fuzz lab clean-lab modules-digest
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -32,6 +32,9 @@ lint: venv ## ruff, mypy --strict, import-linter
 
 bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
 	@$(PYTHON) -m bench.engine
+
+fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; ARGS='--cases 1000 --only pillar'
+	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m fuzz $(ARGS)
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py

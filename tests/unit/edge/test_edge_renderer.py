@@ -88,5 +88,22 @@ def test_haproxys_message_is_brought_back_to_the_pillar_key():
     assert problem == "haproxy.bind: 'ipv6@443': haproxy: 'bind' : missing port number"
 
 
+@pytest.mark.parametrize(
+    ("pillar", "line", "told"),
+    [
+        ({"global": {"tune": {"bufsize": "x"}}}, "    tune.bufsize x", "haproxy.global.tune.bufsize: 'x'"),
+        ({"global": {"log": "nowhere"}}, "    log nowhere", "haproxy.global.log: 'nowhere'"),
+        ({"global": {"extra": ["oops"]}}, "    oops", "haproxy.global.extra: 'oops'"),
+        ({"defaults": {"extra": ["oops 2"]}}, "    oops 2", "haproxy.defaults.extra: 'oops 2'"),
+        ({"defaults": {"timeouts": {"lunch": "1h"}}}, "    timeout lunch 1h", "haproxy.defaults.timeouts.lunch: '1h'"),
+    ],
+)
+def test_a_refused_setting_is_named_by_its_pillar_key(pillar, line, told):
+    spec = spec_of(**pillar)
+    text = skeleton(spec)
+    number = text.splitlines().index(line) + 1
+    assert explain(f"[ALERT] (7) : config : parsing [x.cfg:{number}] : bad\n", text, spec) == [f"{told}: haproxy: bad"]
+
+
 def test_a_message_nobody_understands_is_passed_on():
     assert explain("[ALERT] (1) : something new\n", "", spec_of()) == ["haproxy: something new"]

@@ -53,6 +53,8 @@ def test_empty_ports_mean_an_empty_service():
         pytest.param(with_server(address="traefik.example"), "ports.websecure[0].address", id="a name"),
         pytest.param(with_server(address="10.042.0.7"), "ports.websecure[0].address", id="leading zero"),
         pytest.param(with_server(address="FD42::7"), "ports.websecure[0].address", id="not canonical"),
+        pytest.param(with_server(address="0.0.0.0"), "ports.websecure[0].address", id="the edge itself"),
+        pytest.param(with_server(address="ff02::1"), "ports.websecure[0].address", id="multicast"),
         pytest.param(with_server(address="fe80::1%eth0"), "ports.websecure[0].address", id="scope"),
         pytest.param(with_server(address=167772167), "ports.websecure[0].address", id="address as a number"),
         pytest.param(with_server(address="10.42.0.7 ; x"), "ports.websecure[0].address", id="command in address"),

@@ -121,3 +121,14 @@ def test_two_frontends_on_one_address_are_a_problem(one, other):
 
 def test_ipv4_and_ipv6_on_one_port_are_two_addresses():
     assert len(resolve({**frontend(bind="ipv4@:443"), "bind": "ipv6@:443"}).frontends) == 2
+
+
+def test_a_problem_is_one_line_whatever_its_key_holds():
+    for pillar in ({"a\nb": 1}, {"frontends": {"a\u2028b": {"c\rd": 1}}}):
+        assert all(len(problem.splitlines()) == 1 for problem in problems(pillar))
+
+
+@pytest.mark.parametrize("time", ["25d", "2147483648", "9999999999h"])
+def test_a_time_longer_than_haproxy_can_count_is_refused_by_its_key(time):
+    found = problems({"bind": ":443", "hard_stop_after": time, "defaults": {"timeouts": {"client": time}}})
+    assert [problem.split(":")[0] for problem in found] == ["haproxy.hard_stop_after", "haproxy.defaults.timeouts"]

@@ -48,10 +48,28 @@ def _place(lines: list[str], number: int, spec: Spec) -> str | None:
     section = next((above.split() for above in reversed(lines[:number]) if above[:1].isalpha()), [])
     frontend = _named(spec, section[1]) if len(section) > 1 and section[0] == "frontend" else None
     if frontend and line.startswith("bind "):
-        value = line[len("bind ") :]
+        return f"{frontend.key}: {line[len('bind ') :]!r}"
+    return _setting(section[:1], line, spec) or f"line {number}: {line!r}"
 
-        return f"{frontend.key}: {value!r}"
-    return f"line {number}: {line!r}"
+
+def _setting(section: list[str], line: str, spec: Spec) -> str | None:
+    """Pillar key and value of a line of ``global`` or ``defaults`` that came from the pillar."""
+    name, _, value = line.partition(" ")
+    if section == ["global"]:
+        if line in map(str.strip, spec.globals["extra"]):
+            return f"haproxy.global.extra: {line!r}"
+        tune = f"tune.{name.removeprefix('tune.')}" if name.startswith("tune.") else None
+        keys = {"hard-stop-after": "hard_stop_after", "log": "global.log", tune: f"global.{tune}"}
+        keys |= {known: f"global.{known}" for known in ("maxconn", "nbthread")}
+        return f"haproxy.{keys[name]}: {value!r}" if name in keys else None
+    if section == ["defaults"]:
+        if line in map(str.strip, spec.defaults["extra"]):
+            return f"haproxy.defaults.extra: {line!r}"
+        if name == "timeout":
+            name, _, value = value.partition(" ")
+            return f"haproxy.defaults.timeouts.{name}: {value!r}"
+        return f"haproxy.defaults.maxconn: {value!r}" if name == "maxconn" else None
+    return None
 
 
 def _named(spec: Spec, name: str) -> Frontend | None:

@@ -353,7 +353,8 @@ def _given(spec: Spec, pillar: Any) -> Given:
 def _one_given(pillar: Any, cluster: str, service: str) -> Snapshot | Unusable:
     if not isinstance(pillar, Mapping) or not isinstance(pillar.get("snapshots"), Mapping):
         return Unusable("pillar haproxy_edge is missing: is ext_pillar haproxy_edge configured on the master?")
-    text = (pillar["snapshots"].get(cluster) or {}).get(service, UNKNOWN)
+    by_service = pillar["snapshots"].get(cluster)
+    text = by_service.get(service, UNKNOWN) if isinstance(by_service, Mapping) else UNKNOWN
     if text == UNKNOWN:
         return Unusable(
             f"unknown to the master: is it in 'services' of engine k8s_endpoints (cluster {cluster}), and does the "

@@ -145,10 +145,13 @@ def _integer(value: Any, where: str, lowest: int, highest: int) -> int:
 
 def _address(value: Any, where: str) -> str:
     try:
-        canonical = str(ip_address(value)) if isinstance(value, str) and "%" not in value else None
+        address = ip_address(value) if isinstance(value, str) and "%" not in value else None
     except ValueError:
-        canonical = None
-    _expect(canonical is not None and canonical == value, where, value, "not a canonical IP address")
+        address = None
+    _expect(address is not None and str(address) == value, where, value, "not a canonical IP address")
+    # to HAProxy an unspecified address means the one the client asked for: the edge itself, in a circle
+    special = address is None or address.is_unspecified or address.is_multicast
+    _expect(not special, where, value, "not an address to connect to")
     return str(value)
 
 

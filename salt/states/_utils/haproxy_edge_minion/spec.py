@@ -20,7 +20,10 @@ BALANCES = ("leastconn", "roundrobin", "source", "random", "first")
 _FRONTEND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_TIME = re.compile(r"[1-9][0-9]{0,8}(us|ms|s|m|h|d)?")
+_TIME = re.compile(r"(?P<number>[1-9][0-9]{0,9})(?P<unit>us|ms|s|m|h|d)?")
+# HAProxy's longest time, and its units, in milliseconds; a number without unit is milliseconds
+_LONGEST_TIME = 2**31 - 1
+_UNITS = {"us": 0.001, "ms": 1, None: 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*")
 # raw HAProxy words: printable, one line, and no comment sign that would hide the rest
 _LINE = re.compile(r"[\x21\x22\x24-\x7e][\x20-\x22\x24-\x7e]*")
@@ -117,9 +120,14 @@ def _balance(value: Any) -> str | None:
     return _one_of(*BALANCES)(value)
 
 
+def _is_time(value: Any) -> bool:
+    found = _TIME.fullmatch(str(value))
+    return found is not None and int(found["number"]) * _UNITS[found["unit"]] <= _LONGEST_TIME
+
+
 def _timeouts(value: Any) -> str | None:
     good = isinstance(value, dict) and all(
-        isinstance(name, str) and _WORD.fullmatch(name) and _TIME.fullmatch(str(time)) for name, time in value.items()
+        isinstance(name, str) and _WORD.fullmatch(name) and _is_time(time) for name, time in value.items()
     )
     return None if good else "must map names of HAProxy timeouts to times, for example {client: 1h}"
 
@@ -132,7 +140,9 @@ def _tune(value: Any) -> str | None:
     return None if good else "must map names after 'tune.' to values"
 
 
-_time = _matches(_TIME, "a time of HAProxy, for example 500ms, 30s or 1h")
+def _time(value: Any) -> str | None:
+    good = isinstance(value, str) and _is_time(value)
+    return None if good else "must be a time of HAProxy up to 24 days, for example 500ms, 30s or 1h"
 
 
 def _mapping(value: Any) -> str | None:
@@ -172,7 +182,7 @@ GLOBAL_KEYS = (
         "most connections of the process; unset: as HAProxy finds by the limit of open files",
         _optional(_whole(1, 10_000_000)),
     ),
-    Key("nbthread", None, "threads; unset: as many as cores", _optional(_whole(1, 256))),
+    Key("nbthread", None, "threads; unset: as many as cores", _optional(_whole(1, 64))),
     Key("log", "/dev/log local0", "targets of `log`, one or a list", _lines),
     Key("tune", {}, "`tune.*` settings by their name after the dot", _tune),
     Key("extra", [], "further raw lines of `global`", _extra_lines),
@@ -230,7 +240,7 @@ def _section(raw: Mapping[Any, Any], path: str, keys: tuple[Key, ...], problems:
     known = {key.name: key for key in keys}
     for name in raw:
         if name not in known:
-            problems.append(f"{path}.{name}: {raw[name]!r}: {_unknown(path, str(name), known)}")
+            problems.append(f"{path}.{_plain(name)}: {raw[name]!r}: {_unknown(path, str(name), known)}")
     values = {}
     for name, key in known.items():
         values[name] = raw.get(name, key.default)
@@ -256,7 +266,7 @@ def _frontends(top: Mapping[str, Any], problems: list[str]) -> Iterator[Frontend
             binds = _listed(top[key])
             yield Frontend(name, binds, f"haproxy.{key}", DEFAULT_SERVICE, name, DEFAULT_CLUSTER, "v2", "leastconn")
     for name, raw in _as_mapping(top["frontends"]).items():
-        path = f"haproxy.frontends.{name}"
+        path = f"haproxy.frontends.{_plain(name)}"
         if not isinstance(name, str) or not _FRONTEND_NAME.fullmatch(name):
             problems.append(f"{path}: {name!r}: a frontend's name is letters, digits, '-' and '_'")
         elif any(top[key] and short == name for key, short in _SHORT_FORMS.items()):
@@ -295,6 +305,11 @@ def _place(address: str) -> tuple[str, str]:
     if not family:
         family = "ipv6" if ":" in host else "ipv4"
     return (f"{family}@{'' if host in ('*', '0.0.0.0', '::') else host}", port)
+
+
+def _plain(name: Any) -> str:
+    """A key as it may stand in a message: whatever it holds, the message stays one line."""
+    return str(name) if str(name).isprintable() else repr(name)
 
 
 def _listed(value: Any) -> tuple[str, ...]:
