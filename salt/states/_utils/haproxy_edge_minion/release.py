@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "35801c7c8a2584f643c88fc844e1002fc432db50d9d2a3ce3584358c96d69df2"
+MODULES = "e32ef80f974eacb70ebc8edbb5bfc71530df22bb85c95b21ba24d166d7994b20"
