@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import hmac
 import logging
+import threading
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +30,7 @@ class Ack:
     """What an edge serves: (generation, digest) by "cluster namespace/name", and what stood in the way.
 
     ``state_needed`` says why only the state lane can help; ``milliseconds`` is the edge's own part of the time.
+    ``sequence`` only grows on an edge, ``key`` is a mark of the key it signed with; ``reload`` is the reason of one.
     """
 
     edge: str
@@ -38,28 +41,44 @@ class Ack:
     problems: tuple[str, ...]
     state_needed: str | None
     milliseconds: float
+    sequence: int | None = None
+    reload: str | None = None
+    haproxy: str = ""
+    key: str = ""
 
 
 class Forged(Exception):
-    """An acknowledgement that its edge has not signed; the message names the edge it claims."""
+    """An acknowledgement that does not count; ``kind`` is what is wrong, the message names the edge it claims."""
+
+    def __init__(self, kind: str, message: str) -> None:
+        super().__init__(message)
+        self.kind = kind
 
 
 class Forgeries:
-    """Counts forged acknowledgements, and logs at most one line a minute however many there are."""
+    """Counts what somebody forged, by kind, and logs at most one line a minute however many there are.
+
+    Used by more than one thread, so that a flood need not pass through the engine's cycle.
+    """
 
     def __init__(self, clock: Callable[[], float]) -> None:
         self._clock = clock
+        self._lock = threading.Lock()
         self._said_at = float("-inf")
-        self._unsaid = 0
-        self.total = 0
+        self._unsaid: Counter[str] = Counter()
+        self.kinds: Counter[str] = Counter()
 
-    def count(self, message: str) -> None:
-        """One more."""
-        self.total += 1
-        self._unsaid += 1
-        if self._clock() - self._said_at >= _SAY_EVERY:
-            log.warning("%s forged acknowledgements ignored, the last: %s", self._unsaid, message)
-            self._said_at, self._unsaid = self._clock(), 0
+    def count(self, kind: str, message: str, sender: str = "") -> None:
+        """One more. ``sender``: the minion that sent it, where the master has proven that."""
+        with self._lock:
+            self.kinds[kind] += 1
+            self._unsaid[kind] += 1
+            if self._clock() - self._said_at < _SAY_EVERY:
+                return
+            self._said_at, unsaid, self._unsaid = self._clock(), self._unsaid, Counter()
+        came_from = sender or "an unknown minion"
+        number = ", ".join(f"{count} of kind {name}" for name, count in sorted(unsaid.items()))
+        log.warning("forged events ignored: %s; the last came from %s: %s", number, came_from, message)
 
 
 def found_in(returned: Any) -> dict[str, Any] | None:
@@ -75,14 +94,14 @@ def verified(raw: Mapping[str, Any], key_of: Callable[[str], str | None]) -> Ack
     edge = str(raw.get("edge"))
     key = key_of(edge)
     if key is None:
-        raise Forged(f"{edge}: no such edge")
+        raise Forged("stranger", f"{edge}: no such edge")
     wanted = hmac.new(key.encode(), canonical(content).encode(), hashlib.sha256).hexdigest()
     if not hmac.compare_digest(wanted, str(raw.get("hmac"))):
-        raise Forged(f"{edge}: not signed by it")
+        raise Forged("signature", f"{edge}: not signed by it")
     try:
-        return _ack(edge, content)
+        return _ack(edge, content, mark_of(key))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
-        raise Forged(f"{edge}: signed, but not an acknowledgement: {error!r}") from error
+        raise Forged("shape", f"{edge}: signed, but not an acknowledgement: {error!r}") from error
 
 
 def _candidates(returned: Mapping[Any, Any]) -> Iterator[Any]:
@@ -96,9 +115,14 @@ def _is_ack(value: Any) -> bool:
     return isinstance(value, Mapping) and all(mark in value for mark in _MARKS)
 
 
-def _ack(edge: str, raw: Mapping[str, Any]) -> Ack:
+def mark_of(key: str) -> str:
+    """Tells keys apart without telling the key."""
+    return hashlib.sha256(key.encode()).hexdigest()[:16]
+
+
+def _ack(edge: str, raw: Mapping[str, Any], key: str) -> Ack:
     serves = {str(key): (int(row["generation"]), str(row["digest"])) for key, row in raw["serves"].items()}
-    needed = raw["state_needed"]
+    needed, sequence, reload = raw["state_needed"], raw.get("sequence"), raw.get("reload")
     return Ack(
         edge=edge,
         order=str(raw["order"]),
@@ -108,4 +132,8 @@ def _ack(edge: str, raw: Mapping[str, Any]) -> Ack:
         problems=tuple(map(str, raw["problems"])),
         state_needed=None if needed is None else str(needed),
         milliseconds=float(raw["ms"]),
+        sequence=None if sequence is None else int(sequence),
+        reload=str(reload) if reload else None,
+        haproxy=str(raw.get("haproxy") or ""),
+        key=key,
     )

@@ -2,7 +2,7 @@
 
 One thread per watch puts changes into the inbox; one thread, this one, decides. Order matters and is always the same:
 the snapshot is in the store before an order stands in the outbox, and the order before the doorbell rings. It must
-never order anything from a view it does not have: no list, no word.
+never order anything from a view it does not have: no list, no word. Nothing it needs is in memory alone.
 """
 
 from __future__ import annotations
@@ -13,23 +13,21 @@ import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any
 
-from haproxy_edge.acks import Ack
-from haproxy_edge.backoff import Backoff
+from haproxy_edge import report
+from haproxy_edge.acks import Ack, Forgeries
+from haproxy_edge.alarms import Alarms
 from haproxy_edge.coalesce import Coalescer
+from haproxy_edge.history import History
+from haproxy_edge.holding import Holding
 from haproxy_edge.model import Snapshot, next_generation
 from haproxy_edge.options import Options
-from haproxy_edge.outbox import Lane, Outbox
-from haproxy_edge.reflector import (
-    Change,
-    Condition,
-    Freshness,
-    ListWatch,
-    Target,
-    forever,
-    targets_for,
-)
+from haproxy_edge.ordering import Bus, Orders
+from haproxy_edge.outbox import Outbox
+from haproxy_edge.records import Lane
+from haproxy_edge.reflector import Change, Condition, Freshness, Target
+from haproxy_edge.report import Counters, Held
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.tracker import Tracker
 from haproxy_edge.view import View
@@ -41,18 +39,15 @@ _RETRY = 1.0
 _IDLE = 60.0
 # seconds between two looks at which edges there are: matching a target reads every minion's cached grains
 _FLEET_EVERY = 10.0
-
-
-class Bus(Protocol):
-    """Where doorbells and warnings go; False when it did not take one."""
-
-    def ring(self, lane: str) -> bool: ...
-    def warn(self, data: dict[str, Any]) -> bool: ...
+# seconds between two looks at what is frozen, and between two reports of which the second says something new
+_LOOK_EVERY = 2.0
+# seconds after which a report is written although nothing changed: its age is the engine's pulse
+_REPORT_EVERY = 30.0
 
 
 @dataclass(frozen=True)
 class Clocks:
-    """``wall``: seconds since 1970, for generations. ``steady``: monotonic seconds, for every wait."""
+    """``wall``: seconds since 1970, for generations and for people. ``steady``: monotonic seconds, for every wait."""
 
     wall: Callable[[], float]
     steady: Callable[[], float]
@@ -70,71 +65,140 @@ class Daemon:
         clocks: Clocks,
         *,
         fleet: Callable[[], Iterable[str] | None] = tuple,
+        forgeries: Forgeries | None = None,
     ) -> None:
         self._options = options
         self._store = store
-        self._outbox = outbox
-        self._bus = bus
         self._clocks = clocks
         self._fleet = fleet
-        self._fleet_at = clocks.steady()
-        self._tracker = Tracker(options.cluster, options.ack_timeout, jitter=_spread)
+        self._forgeries = forgeries or Forgeries(clocks.steady)
+        self._counters = Counters(forged=self._forgeries.kinds)
+        self._orders = Orders(options.cluster, store, outbox, bus, clocks.wall, self._counters)
+        self._tracker = Tracker(
+            options.cluster, options.ack_timeout, jitter=_spread, wall=clocks.wall, lane=options.lane
+        )
+        self._history = History()
+        self._holding = Holding(options.empty_grace)
+        self._alarms = Alarms(options.cluster, bus)
         self._view = View()
-        self._changed: set[str] = set()
-        self._stored: dict[str, Snapshot] = {}
         self._coalescer = Coalescer(options.min_interval)
-        self._emptied_at: dict[str, float] = {}
-        self._warned: dict[str, tuple[str, ...]] = {}
-        self._unordered: set[str] = set(options.services)
-        self._resync_at = clocks.steady() + options.resync if options.resync else float("inf")
+        self._changed: set[str] = set()
+        self._parked: set[str] = set()
+        self._stored: dict[str, Snapshot] = {}
+        self._above: dict[str, int] = {}
+        self._first: set[str] = set()
+        self._unread: set[str] = set(options.services)
+        self._begun = False
+        now = clocks.steady()
+        self._fleet_at = self._look_at = now
+        self._resync_at = now + options.resync if options.resync else float("inf")
         self._retry_at = float("-inf")
-        self._unrung: set[Lane] = set()
+        self._history_at = self._reported_at = float("-inf")
+        self._reported: dict[str, Any] | None = None
+        self._lock = threading.Lock()
         self.inbox: queue.SimpleQueue[tuple[Target, Change] | Ack] = queue.SimpleQueue()
         self.freshness: dict[Target, Freshness] = {}
 
     def run_cycle(self) -> None:
         """Wait for news or for something to fall due, then act on all of it."""
-        for news in self._received(self._until_due()):
-            if isinstance(news, Ack):
-                self._confirm(news)
-            else:
-                self._accept(*news)
-        self._act()
+        news = list(self._received(self._until_due()))
+        with self._lock:
+            for one in news:
+                if isinstance(one, Ack):
+                    self._confirm(one)
+                else:
+                    self._accept(*one)
+            self._act()
+
+    def report(self) -> dict[str, Any]:
+        """What is known now, in the shape of `report`; from any thread."""
+        with self._lock:
+            return self._report()
 
     def _accept(self, target: Target, change: Change) -> None:
         if isinstance(change, Condition):
-            self._report(target, change)
+            self._alarms.watch(target, change)
         concerned = self._view.accept(target, change)
         self._changed |= concerned
         # not left to the evaluation: while the store is broken that never sees endpoints that came and went
-        for service in concerned & self._emptied_at.keys():
+        for service in concerned & self._holding.held_empty():
             merged = self._view.merged(service)
             if merged and any(merged.ports.values()):
                 self._back(service)
 
     def _back(self, service: str) -> None:
-        if self._emptied_at.pop(service, None) is not None:
+        if self._holding.ended(service):
             log.info("%s: endpoints are back", service)
 
     def _confirm(self, ack: Ack) -> None:
-        for problem in ack.problems:
-            log.warning("%s: %s", ack.edge, problem)
+        known = self._tracker.edges().get(ack.edge)
+        if known is None:
+            log.debug("%s has confirmed, but is no edge of the target", ack.edge)
+            return
+        if ack.lane == "hot" and not self._orders.issued(ack.order):
+            self._forgeries.count("order", f"{ack.edge} answers the order {ack.order!r}, which was never issued")
+            return
+        if self._tracker.is_replayed(ack):
+            self._forgeries.count("replay", f"{ack.edge}: number {ack.sequence} was here before", ack.edge)
+            return
+        if known.record is None or known.record.problems != ack.problems:
+            for problem in ack.problems:
+                log.warning("%s: %s", ack.edge, problem)
         if ack.state_needed:
             log.info("%s needs the state lane: %s", ack.edge, ack.state_needed)
-        self._tracker.confirmed(ack, self._clocks.steady())
+        if ack.reload:
+            self._counters.reloaded(ack.reload)
+        now = self._clocks.steady()
+        for service, generation in self._tracker.newer(ack):
+            log.warning("%s has %s newer than the store, generation %s", ack.edge, service, generation)
+            self._above[service] = max(generation, self._above.get(service, 0))
+            self._changed.add(service)
+        self._tracker.confirmed(ack, now)
+        self._history.confirmed(ack.edge, self._options.cluster, ack.serves, now)
 
     def _act(self) -> None:
         now = self._clocks.steady()
         if now < self._retry_at:
             return
-        steps = (self._evaluate_changed, self._look_at_fleet, self._order_due, self._order_behind, self._ring)
-        for step in steps:
+        steps = (
+            self._look_at_freezes,
+            self._evaluate_changed,
+            self._look_at_fleet,
+            self._order_due,
+            self._order_behind,
+            self._ring,
+            self._keep,
+        )
+        for step in steps if self._begun else (self._begin, *steps):
             try:
                 step(now)
             except StoreError as error:
                 # frozen: what is not stored is not ordered; all of it stays due
                 log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
                 self._retry_at = now + _RETRY
+            if not self._begun:
+                return
+
+    def _begin(self, now: float) -> None:
+        """Go on from where a former process ended, killed or not. One damaged row must not stop the rest."""
+        cluster, services = self._options.cluster, self._options.services
+        self._holding.freeze(self._store.frozen(cluster))
+        self._tracker.restore(self._store.edges(cluster))
+        for part in (self._orders.restore, self._restore_history):
+            try:
+                part()
+            except StoreError as error:
+                log.warning("%s; it begins anew", error)
+        for service in services:
+            try:
+                self._track(service, self._previous(service), now)
+            except StoreError as error:
+                log.error("%s; that service stays as it is", error)
+        self._begun = True
+
+    def _restore_history(self) -> None:
+        rows = self._store.history(self._options.cluster)
+        self._history = History(rows, wall=self._clocks.wall(), now=self._clocks.steady())
 
     def _received(self, timeout: float) -> Iterator[tuple[Target, Change] | Ack]:
         try:
@@ -146,37 +210,42 @@ class Daemon:
 
     def _until_due(self) -> float:
         now = self._clocks.steady()
-        grace = self._options.empty_grace
         moments = [
             self._resync_at,
             self._fleet_at,
-            self._tracker.due_at(),
-            *(since + grace for since in self._emptied_at.values()),
+            self._look_at,
+            self._tracker.due_at(frozen=self._frozen_services()),
+            *self._holding.ends(),
         ]
         pending = self._coalescer.due_in(now)
         if pending is not None:
             moments.append(now + pending)
-        if self._changed or self._unrung:
+        if self._changed or self._orders.unrung:
             moments.append(self._retry_at)
         return min(_IDLE, max(0.0, max(self._retry_at, min(moments)) - now))
 
-    def _report(self, target: Target, condition: Condition) -> None:
-        if condition.name == "ok":
-            log.info("%s", condition.message)
+    def _look_at_freezes(self, now: float) -> None:
+        if now < self._look_at:
             return
-        log.warning("%s", condition.message)
-        for service in target.services:
-            self._warn(service, condition.name, condition.message)
+        before = self._frozen_services()
+        self._holding.freeze(self._store.frozen(self._options.cluster))
+        frozen = self._frozen_services()
+        self._look_at = now + _LOOK_EVERY
+        for service in sorted(frozen - before):
+            log.warning("%s: frozen by hand; edges stay as they are until it is thawed", service)
+        for service in sorted(before - frozen):
+            log.warning("%s: thawed", service)
+            self._changed.add(service)
+        for service in self._parked - frozen:
+            self._coalescer.add(service)
+        self._parked &= frozen
 
-    def _warn(self, service: str, condition: str, message: str) -> None:
-        self._bus.warn(
-            {"cluster": self._options.cluster, "service": service, "condition": condition, "message": message}
-        )
+    def _frozen_services(self) -> set[str]:
+        return self._holding.frozen_of(self._options.services)
 
     def _evaluate_changed(self, now: float) -> None:
-        due = {service for service, since in self._emptied_at.items() if now >= since + self._options.empty_grace}
         failure: StoreError | None = None
-        for service in sorted(self._changed | due):
+        for service in sorted(self._changed | self._holding.over(now)):
             try:
                 if self._evaluate(service, now):
                     self._coalescer.add(service)
@@ -189,57 +258,63 @@ class Daemon:
     def _evaluate(self, service: str, now: float) -> bool:
         """Store the service's present content; whether edges have to hear of it."""
         merged = self._view.merged(service)
-        if merged is None:
+        # thawing evaluates it again
+        if merged is None or self._holding.is_frozen(service):
             return False
-        self._say_warnings(service, merged.warnings)
+        self._alarms.all_of(service, "slice", merged.warnings)
         previous = self._previous(service)
-        generation = next_generation(previous.generation if previous else 0, self._clocks.wall())
+        newest = max(previous.generation if previous else 0, self._above.get(service, 0))
+        generation = next_generation(newest, self._clocks.wall())
         snapshot = Snapshot(self._options.cluster, service, merged.ports, generation)
         if self._held(service, previous, snapshot, now):
-            if previous:
-                self._tracker.stored(service, previous.digest)
             return False
-        first = service in self._unordered
-        if previous is None or previous.digest != snapshot.digest:
-            self._store.save(snapshot)
-            self._stored[service] = snapshot
-            if self._emptied_at.pop(service, None) is not None:
-                self._warn(service, "emptied", f"{service}: no endpoint for {self._options.empty_grace:g} s: emptied")
-            self._tracker.stored(service, snapshot.digest)
-            log.info("%s: %s ready, %s draining", service, snapshot.count("ready"), snapshot.count("draining"))
-            return True
-        self._tracker.stored(service, snapshot.digest)
-        return first
+        if previous and previous.digest == snapshot.digest and previous.generation >= newest:
+            self._track(service, previous, now)
+            return False
+        self._save(previous, snapshot, now)
+        return True
+
+    def _save(self, previous: Snapshot | None, snapshot: Snapshot, now: float) -> None:
+        service = snapshot.service
+        self._store.save(snapshot)
+        self._stored[service] = snapshot
+        self._above.pop(service, None)
+        if previous is None:
+            self._first.add(service)
+            self._tracker.introduced(now)
+        if self._holding.ended(service):
+            self._alarms.warn(service, "emptied", f"no endpoint for {self._options.empty_grace:g} s: emptied")
+        log.info("%s: %s ready, %s draining", service, snapshot.count("ready"), snapshot.count("draining"))
+        self._counters.changes[service] += 1
+        waiting = self._tracker.serving(service)
+        self._history.changed(previous, snapshot, wall=self._clocks.wall(), now=now, waiting=waiting)
+        self._track(service, snapshot, now)
+
+    def _track(self, service: str, snapshot: Snapshot | None, now: float) -> None:
+        if snapshot:
+            self._tracker.stored(service, snapshot.generation, snapshot.digest, now)
 
     def _previous(self, service: str) -> Snapshot | None:
         """As stored; this engine is the only writer, so reading it back once per resync is enough."""
-        if service not in self._stored:
+        if service in self._unread:
             stored = self._store.snapshot(self._options.cluster, service)
+            self._unread.discard(service)
             if stored is None:
-                return None
-            self._stored[service] = stored
-        return self._stored[service]
+                self._stored.pop(service, None)
+            else:
+                self._stored[service] = stored
+        return self._stored.get(service)
 
     def _held(self, service: str, previous: Snapshot | None, snapshot: Snapshot, now: float) -> bool:
         already_empty = previous is not None and previous.is_empty
         if not snapshot.is_empty or already_empty:
             self._back(service)
             return False
-        since = self._emptied_at.setdefault(service, now)
-        if now >= since + self._options.empty_grace:
-            return False
-        if since == now:
-            message = f"{service}: no endpoint; edges keep its servers for {self._options.empty_grace:g} s"
-            log.warning("%s", message)
-            self._warn(service, "empty", message)
-        return True
-
-    def _say_warnings(self, service: str, warnings: tuple[str, ...]) -> None:
-        new = [warning for warning in warnings if warning not in self._warned.get(service, ())]
-        self._warned[service] = warnings
-        for warning in new:
-            log.warning("%s: %s", service, warning)
-            self._warn(service, "slice", f"{service}: {warning}")
+        verdict = self._holding.emptied(service, now, self._clocks.wall())
+        if verdict == "held from now":
+            message = f"no endpoint; edges keep its servers for {self._options.empty_grace:g} s"
+            self._alarms.warn(service, "empty", message)
+        return verdict != "over"
 
     def _look_at_fleet(self, now: float) -> None:
         if now < self._fleet_at:
@@ -251,84 +326,73 @@ class Daemon:
 
     def _order_due(self, now: float) -> None:
         services = self._coalescer.take(now)
-        # what this engine has not ordered yet may meet edges that have nothing: they need the whole state
-        lane: Lane = "hot" if self._options.lane == "hot" and self._unordered.isdisjoint(services) else "state"
+        # what was never stored before meets edges that have nothing of it: they need the whole state
+        lane: Lane = "hot" if self._options.lane == "hot" and self._first.isdisjoint(services) else "state"
         if now >= self._resync_at:
             services, lane = list(self._options.services), "state"
             self._resync_at = now + self._options.resync
-            self._stored.clear()
+            self._unread.update(services)
             self._changed.update(services)
+        frozen = self._frozen_services()
+        self._parked.update(frozen.intersection(services))
+        services = [service for service in services if service not in frozen]
         if not services:
             return
         try:
-            self._put_order(lane, self._options.target, self._options.target_type, services)
+            self._orders.put(lane, self._options.target, self._options.target_type, services)
         except StoreError:
             # a failing outbox must not lose what is due
             for service in services:
                 self._coalescer.add(service)
             raise
-        self._unordered.difference_update(services)
-        self._tracker.ordered(now)
+        self._first.difference_update(services)
 
     def _order_behind(self, now: float) -> None:
-        """The state lane for edges that did not confirm; lost in a crash or a failing store, it falls due again."""
-        names = self._tracker.take(now)
-        if names:
-            log.warning("not confirmed in time, so they get state.apply: %s", ", ".join(names))
-            self._put_order("state", ",".join(names), "list", self._options.services)
-
-    def _put_order(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> None:
-        self._outbox.put(
-            lane,
-            tgt=target,
-            tgt_type=target_type,
-            services=services,
-            cluster=self._options.cluster,
-            now=self._clocks.wall(),
-        )
-        self._unrung.add(lane)
+        """Ring those that did not confirm; an order lost in a crash or a failing store falls due again."""
+        frozen = self._frozen_services()
+        for lane, names in sorted(self._tracker.take(now, frozen=frozen).items()):
+            log.warning("not confirmed in time, rung again by the %s lane: %s", lane, ", ".join(names))
+            services = [service for service in self._options.services if lane == "state" or service not in frozen]
+            self._orders.put(lane, ",".join(names), "list", services)
 
     def _ring(self, now: float) -> None:
-        self._unrung = {lane for lane in sorted(self._unrung) if not self._bus.ring(lane)}
-        if self._unrung:
+        if not self._orders.ring():
             self._retry_at = now + _RETRY
 
+    def _keep(self, now: float) -> None:
+        """What the next process, the runner and the metrics have to know; written only when it is new."""
+        cluster = self._options.cluster
+        for name, record in self._tracker.unsaved().items():
+            self._store.save_edge(cluster, name, record)
+            self._tracker.saved(name)
+        if self._history.unsaved and now >= self._history_at:
+            self._store.save_history(cluster, self._history.rows)
+            self._history.unsaved, self._history_at = False, now + _LOOK_EVERY
+        if now >= self._reported_at + _LOOK_EVERY:
+            self._orders.count_taken()
+            latest = self._report()
+            late = now >= self._reported_at + _REPORT_EVERY
+            if late or self._reported is None or not report.unchanged(self._reported, latest):
+                self._store.save_report(cluster, latest)
+                self._reported, self._reported_at = latest, now
 
-def start_watches(
-    daemon: Daemon,
-    options: Options,
-    connect: Callable[[], ListWatch],
-    *,
-    slices: bool,
-    clock: Callable[[], float],
-    sleep: Callable[[float], None],
-) -> list[threading.Thread]:
-    """One daemon thread per watch, each filling the inbox for as long as the process lives."""
-    threads = []
-    for target in targets_for(options.services, slices=slices):
-        freshness = daemon.freshness[target] = Freshness(clock)
-        changes = forever(
-            connect,
-            target,
-            timeout=options.watch_timeout,
-            backoff=Backoff(options.backoff_min, options.backoff_max),
-            freshness=freshness,
-            sleep=sleep,
+    def _report(self) -> dict[str, Any]:
+        return report.build(
+            self._options,
+            wall=self._clocks.wall(),
+            watches=[(target, one, self._alarms.conditions.get(target)) for target, one in self.freshness.items()],
+            services={one: (self._stored.get(one), self._why_held(one)) for one in self._options.services},
+            edges=self._tracker.edges(),
+            counters=self._counters,
+            convergence=self._history.convergence,
         )
-        thread = threading.Thread(target=_pump, args=(daemon, target, changes), name=target.path, daemon=True)
-        thread.start()
-        threads.append(thread)
-    return threads
 
-
-def _pump(daemon: Daemon, target: Target, changes: Iterator[Change]) -> None:
-    try:
-        for change in changes:
-            daemon.inbox.put((target, change))
-    except BaseException:
-        # a mistake of ours: without this line the watch would end in silence
-        log.critical("the watch of %s ended by a defect; the engine must be restarted", target.path, exc_info=True)
-        raise
+    def _why_held(self, service: str) -> Held | None:
+        frozen = self._holding.is_frozen(service)
+        if frozen:
+            return Held("frozen", frozen.since)
+        since = self._holding.empty_since(service)
+        return None if since is None else Held("empty", since)
 
 
 def _spread(seconds: float) -> float:

@@ -10,8 +10,9 @@ import logging
 import uuid
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Any
 
+from haproxy_edge.records import Lane
 from haproxy_edge.store import ROOT, Cache, StoreError
 
 log = logging.getLogger(__name__)
@@ -19,8 +20,6 @@ log = logging.getLogger(__name__)
 BANK = f"{ROOT}/outbox"
 # an order nobody took in this time was meant for a world that is gone; seconds
 MAX_AGE = 3600.0
-
-Lane = Literal["hot", "state"]
 
 
 @dataclass(frozen=True)
@@ -43,11 +42,24 @@ class Outbox:
         self._cache = cache
 
     def put(self, lane: Lane, *, tgt: str, tgt_type: str, services: Iterable[str], cluster: str, now: float) -> Order:
-        """Store an order; its id sorts by time."""
-        order_id = f"{int(now * 1000):015d}-{uuid.uuid4().hex[:12]}"
-        order = Order(order_id, lane, tgt, tgt_type, tuple(services), cluster, now)
-        self._cache.store(BANK, order_id, {**asdict(order), "services": list(order.services)})
+        """Make an order and have it due."""
+        order = self.new(lane, tgt=tgt, tgt_type=tgt_type, services=services, cluster=cluster, now=now)
+        self.place(order)
         return order
+
+    @staticmethod
+    def new(lane: Lane, *, tgt: str, tgt_type: str, services: Iterable[str], cluster: str, now: float) -> Order:
+        """An order that stands nowhere yet; its id sorts by time."""
+        order_id = f"{int(now * 1000):015d}-{uuid.uuid4().hex[:12]}"
+        return Order(order_id, lane, tgt, tgt_type, tuple(services), cluster, now)
+
+    def place(self, order: Order) -> None:
+        """It is due from now on."""
+        self._cache.store(BANK, order.id, {**asdict(order), "services": list(order.services)})
+
+    def waiting(self) -> list[str]:
+        """Ids of the orders nobody took yet."""
+        return self._cache.list(BANK)
 
     def take(self, lane: str, *, now: float) -> list[dict[str, Any]]:
         """Every due order of that lane, oldest first; of two takers only one gets an order."""

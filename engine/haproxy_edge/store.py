@@ -1,16 +1,25 @@
-"""What survives a restart: the last snapshot of every service, and each edge's acknowledgement key.
+"""What survives a restart: snapshots, what edges said, the last changes, the engine's report, freezes, keys.
 
-The storage itself is Salt's cache, given to it by the adapter. An unreadable store is an error, never an empty one.
+The storage itself is Salt's cache, given to it by the adapter. An unreadable store is an error, never an empty one. All
+of it is written by the engine, but for keys (the ext_pillar), freezes (the runner) and orders (both; see `outbox`).
 """
 
 from __future__ import annotations
 
+import logging
 import secrets
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any, Protocol
 
 from haproxy_edge.model import Snapshot
+from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Holder
+
+log = logging.getLogger(__name__)
 
 ROOT = "haproxy_edge"
+# the name that freezes every service of a cluster
+ALL = "all"
 _KEYS = f"{ROOT}/keys"
 
 
@@ -28,7 +37,7 @@ class Cache(Protocol):
 
 
 class Store:
-    """Snapshots by cluster and service, keys by minion id."""
+    """Every bank but the outbox, by cluster. Each call raises `StoreError` when the storage fails."""
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
@@ -66,11 +75,106 @@ class Store:
         row = self._cache.fetch(_KEYS, minion_id)
         return str(row["key"]) if isinstance(row, dict) and isinstance(row.get("key"), str) else None
 
+    def edges(self, cluster: str) -> dict[str, EdgeRecord]:
+        """What each edge last said, by minion id. A damaged row is left out, so that edge counts as new."""
+        found = {}
+        for minion_id in self._cache.list(_edges(cluster)):
+            try:
+                found[minion_id] = EdgeRecord.from_row(self._cache.fetch(_edges(cluster), minion_id))
+            except (StoreError, ValueError) as error:
+                log.warning("%s: what it confirmed cannot be read, so it counts as new: %s", minion_id, error)
+        return found
+
+    def save_edge(self, cluster: str, minion_id: str, record: EdgeRecord) -> None:
+        """Replaces the record of that edge."""
+        self._cache.store(_edges(cluster), minion_id, record.as_row())
+
+    def forget_edge(self, cluster: str, minion_id: str) -> None:
+        """That edge is no more."""
+        self._cache.flush(_edges(cluster), minion_id)
+
+    def history(self, cluster: str) -> list[ChangeRecord]:
+        """The last changes, oldest first. What cannot be read is no history: it decides nothing."""
+        row = self._cache.fetch(f"{ROOT}/{cluster}/history", "changes")
+        try:
+            return [ChangeRecord.from_row(one) for one in row["rows"]] if row else []
+        except (KeyError, TypeError, ValueError) as error:
+            log.warning("%s: the history cannot be read and begins anew: %s", cluster, error)
+            return []
+
+    def save_history(self, cluster: str, changes: Iterable[ChangeRecord]) -> None:
+        """Replaces it."""
+        self._cache.store(f"{ROOT}/{cluster}/history", "changes", {"rows": [asdict(one) for one in changes]})
+
+    def report(self, cluster: str) -> dict[str, Any] | None:
+        """The engine's last word about itself (see `report`); None when no engine ever ran."""
+        row = self._cache.fetch(_engine(cluster), "report")
+        return row if isinstance(row, dict) else None
+
+    def save_report(self, cluster: str, report: dict[str, Any]) -> None:
+        """Replaces it."""
+        self._cache.store(_engine(cluster), "report", report)
+
+    def holder(self, cluster: str) -> Holder | None:
+        """The engine that works for the cluster; None when there is none, or its row makes no sense."""
+        row = self._cache.fetch(_engine(cluster), "lease")
+        try:
+            return Holder(**row) if row else None
+        except TypeError as error:
+            log.warning("%s: the engine's lease cannot be read and is taken as free: %s", cluster, error)
+            return None
+
+    def save_holder(self, cluster: str, holder: Holder) -> None:
+        """Replaces it."""
+        self._cache.store(_engine(cluster), "lease", asdict(holder))
+
+    def issued(self, cluster: str) -> list[str]:
+        """Ids of the last orders of the hot lane, oldest first."""
+        row = self._cache.fetch(_engine(cluster), "issued")
+        ids = row.get("ids") if isinstance(row, dict) else None
+        return [str(one) for one in ids] if isinstance(ids, list) else []
+
+    def save_issued(self, cluster: str, ids: Iterable[str]) -> None:
+        """Replaces them."""
+        self._cache.store(_engine(cluster), "issued", {"ids": list(ids)})
+
+    def frozen(self, cluster: str) -> dict[str, Frozen]:
+        """What somebody holds as it is: by service (``namespace/name``), or `ALL`."""
+        bank = f"{ROOT}/{cluster}/frozen"
+        rows = {key: self._cache.fetch(bank, key) for key in self._cache.list(bank)}
+        return {_service(key): _frozen(row) for key, row in rows.items() if row}
+
+    def freeze(self, cluster: str, service: str, frozen: Frozen) -> None:
+        """Hold ``service``, or `ALL`; the engine sees it within two seconds."""
+        self._cache.store(f"{ROOT}/{cluster}/frozen", _key(service), asdict(frozen))
+
+    def thaw(self, cluster: str, service: str) -> bool:
+        """Let it go; False when it was not held under that name."""
+        return self._cache.flush(f"{ROOT}/{cluster}/frozen", _key(service))
+
 
 def _services(cluster: str) -> str:
     return f"{ROOT}/{cluster}/services"
 
 
+def _edges(cluster: str) -> str:
+    return f"{ROOT}/{cluster}/edges"
+
+
+def _engine(cluster: str) -> str:
+    return f"{ROOT}/{cluster}/engine"
+
+
 def _key(service: str) -> str:
     # neither a namespace nor a service name can hold a dot
     return service.replace("/", ".")
+
+
+def _service(key: str) -> str:
+    return key.replace(".", "/")
+
+
+def _frozen(row: Any) -> Frozen:
+    # that it is there is what counts: one who writes it by hand may leave out the rest
+    known = row if isinstance(row, dict) else {}
+    return Frozen(float(known.get("since") or 0.0), str(known.get("by") or ""))

@@ -20,11 +20,12 @@ from typing import Any
 
 from haproxy_edge import kube
 from haproxy_edge.acks import Forged, Forgeries, found_in, verified
-from haproxy_edge.daemon import Clocks, Daemon, start_watches
+from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, returns
 from haproxy_edge.store import Store, StoreError
+from haproxy_edge.watches import start_watches
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +40,7 @@ def start(**options: Any) -> None:
     checked = _usable_options(options)
     slices = _has_slices(checked)
     cache = SaltCache(__opts__)  # type: ignore[name-defined]
+    forgeries = Forgeries(time.monotonic)
     daemon = Daemon(
         checked,
         Store(cache),
@@ -46,8 +48,9 @@ def start(**options: Any) -> None:
         Bus(__opts__),  # type: ignore[name-defined]
         Clocks(time.time, time.monotonic),
         fleet=Fleet(__opts__, checked.target, checked.target_type),  # type: ignore[name-defined]
+        forgeries=forgeries,
     )
-    threading.Thread(target=_hear_acks, args=(daemon, __opts__), name="acks", daemon=True).start()  # type: ignore[name-defined]
+    threading.Thread(target=_hear_acks, args=(daemon, forgeries, __opts__), name="acks", daemon=True).start()  # type: ignore[name-defined]
     start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
     log.info("k8s_endpoints follows %s", checked)
     while True:
@@ -59,16 +62,16 @@ def start(**options: Any) -> None:
             time.sleep(_RECHECK)
 
 
-def _hear_acks(daemon: Daemon, opts: dict[str, Any]) -> None:
+def _hear_acks(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:
     """Put what edges really signed into the daemon's inbox, and say once a minute what somebody forged."""
-    store, forged = Store(SaltCache(opts)), Forgeries(time.monotonic)
+    store = Store(SaltCache(opts))
     for returned in returns(opts, _ACKNOWLEDGED_BY):
         raw = found_in(returned)
         try:
             if raw is not None:
                 daemon.inbox.put(verified(raw, store.known_ack_key))
         except Forged as error:
-            forged.count(str(error))
+            forgeries.count(error.kind, str(error))
         except StoreError as error:
             log.warning("an acknowledgement cannot be checked: %s", error)
 

@@ -7,6 +7,7 @@ import queue
 from collections import deque
 
 from haproxy_edge import slices
+from haproxy_edge.acks import Ack, Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.model import Snapshot
 from haproxy_edge.options import check
@@ -16,6 +17,7 @@ from haproxy_edge.slices import SERVICE_LABEL
 from haproxy_edge.store import Store, StoreError
 
 SERVICE = "kube-system/traefik"
+SERVICES = "haproxy_edge/default/services"
 WALL = 1_764_000_000.0
 # cycles without news and without waiting; more is a busy loop
 _SPINNING = 50
@@ -68,7 +70,9 @@ class FakeCache:
 
     def store(self, bank, key, data):
         self._may_fail("store", f"{bank}/{key}")
-        self.journal.append(("order", data["lane"]) if bank == BANK else ("store", key))
+        kind = {BANK: "order", SERVICES: "store"}.get(bank)
+        if kind:
+            self.journal.append((kind, data.get("lane", key)))
         self.rows[bank, key] = copy.deepcopy(data)
 
     def flush(self, bank, key):
@@ -84,15 +88,19 @@ class FakeCache:
 
 
 class FakeBus:
-    """Takes what is fired, or does not while ``deaf``."""
+    """Takes what is fired, or does not while ``deaf``. The reactor behind it takes orders at once, unless ``dead``."""
 
-    def __init__(self, journal):
+    def __init__(self, journal, outbox):
         self.journal = journal
-        self.deaf = False
+        self.outbox = outbox
+        self.deaf = self.dead = False
         self.warnings = []
+        self.taken = []
 
     def ring(self, lane):
         self.journal.append(("deaf" if self.deaf else "ring", lane))
+        if not self.deaf and not self.dead:
+            self.taken += self.outbox.take(lane, now=0.0)
         return not self.deaf
 
     def warn(self, data):
@@ -136,7 +144,8 @@ class World:
         self.options = check({"services": list(services or [SERVICE]), "resync": 0, **options})
         self.journal = []
         self.cache = FakeCache(self.journal)
-        self.bus = FakeBus(self.journal)
+        self.bus = FakeBus(self.journal, Outbox(self.cache))
+        self.fleet = []
         self.inbox = Inbox()
         self.set_back = 0.0
         self.store = Store(self.cache)
@@ -148,8 +157,29 @@ class World:
     def start(self):
         """A new process, with the store of the one before."""
         clocks = Clocks(wall=self.wall, steady=lambda: self.inbox.steady)
-        self.daemon = Daemon(self.options, self.store, Outbox(self.cache), self.bus, clocks)
+        self.forgeries = Forgeries(clocks.steady)
+        self.daemon = Daemon(
+            self.options,
+            self.store,
+            Outbox(self.cache),
+            self.bus,
+            clocks,
+            fleet=lambda: list(self.fleet),
+            forgeries=self.forgeries,
+        )
         self.daemon.inbox = self.inbox
+
+    def confirm(self, edge, *, digest=None, generation=None, order=None, lane="hot", service=SERVICE, **more):
+        """A verified acknowledgement of ``edge`` arrives; by default of what the store holds, for the last order."""
+        stored = self.store.snapshot("default", service)
+        generation = generation or (stored.generation if stored else 0)
+        digest = digest or (stored.digest if stored else "")
+        if order is None:
+            order = next((one["id"] for one in reversed(self.orders) if one["lane"] == lane), "")
+        told = {"done": "", "problems": (), "state_needed": None, "milliseconds": 1.0, "key": "k", **more}
+        self.inbox.put(Ack(edge, order, lane, {f"default {service}": (generation, digest)}, **told))
+        self.inbox.horizon = self.inbox.steady
+        self.daemon.run_cycle()
 
     def wall(self):
         return WALL + self.inbox.steady - self.set_back
@@ -181,7 +211,7 @@ class World:
 
     @property
     def orders(self):
-        return [row for (bank, _), row in sorted(self.cache.rows.items()) if bank == BANK]
+        return self.bus.taken
 
     @property
     def steps(self):

@@ -57,8 +57,10 @@ def test_a_thousand_forgeries_are_counted_and_said_once_a_minute(caplog):
     now = [0.0]
     forgeries = Forgeries(lambda: now[0])
     for _ in range(1000):
-        forgeries.count("edge1: not signed by it")
+        forgeries.count("signature", "edge1: not signed by it")
     now[0] = 61.0
-    forgeries.count("edge1: not signed by it")
-    assert forgeries.total == 1001
-    assert [record.args[0] for record in caplog.records] == [1, 1000]
+    forgeries.count("doorbell", "rung by a minion", "edge9")
+    assert forgeries.kinds == {"signature": 1000, "doorbell": 1}
+    first, second = [record.getMessage() for record in caplog.records]
+    assert "1 of kind signature" in first
+    assert "1 of kind doorbell, 999 of kind signature; the last came from edge9" in second

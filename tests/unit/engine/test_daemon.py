@@ -10,7 +10,7 @@ from tests.unit.engine.material import SERVICE, WALL, World, a_slice, endpoint
 
 OLD, NEW = "10.42.0.7", "10.42.0.8"
 WEB = "kube-system/web"
-DAY = 86_400
+HOUR = 3600
 STORED = {"websecure": (Server(OLD, 8443, pod="traefik-1", node="k3s-1"),)}
 
 
@@ -67,7 +67,7 @@ def test_a_change_goes_out_at_once(world):
 
 def test_without_a_list_nothing_is_stored_or_ordered():
     world = World()
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
 
@@ -77,7 +77,7 @@ def test_without_a_list_nothing_is_stored_or_ordered():
 )
 def test_an_api_error_is_never_read_as_no_endpoints(world, name):
     world.say(Condition(name, "the API is broken"))
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
     assert world.stored() == at(OLD)
@@ -106,7 +106,7 @@ def test_a_good_view_is_no_alarm(world):
 
 def test_a_list_with_the_same_content_orders_nothing(world):
     world.say(listed(OLD))
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
 
@@ -115,14 +115,14 @@ def test_content_in_another_order_stores_and_orders_nothing(world):
     world.say(applied(NEW, OLD))
     world.journal.clear()
     world.say(applied(OLD, NEW))
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
 
 
 def test_a_slice_of_another_service_orders_nothing(world):
     world.say(applied(NEW, service="kube-system/other", name="other-1"))
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
 
@@ -138,14 +138,14 @@ def test_the_generation_grows_only_with_the_content(world):
 
 def test_the_generation_grows_although_the_clock_was_set_back(world):
     before = world.store.snapshot("default", SERVICE).generation
-    world.set_back = DAY
+    world.set_back = HOUR
     world.say(applied(NEW))
 
     assert world.store.snapshot("default", SERVICE).generation == before + 1
 
 
 def test_a_clock_set_back_holds_nothing_up(world):
-    world.set_back = DAY
+    world.set_back = HOUR
     world.say(applied(NEW))
     world.run(1)
     world.say(applied(OLD))
@@ -153,13 +153,22 @@ def test_a_clock_set_back_holds_nothing_up(world):
     assert world.steps == ["store", "order", "ring"] * 2
 
 
-def test_the_first_list_after_a_start_is_ordered_although_the_store_has_the_content_already():
+def test_a_first_list_that_the_store_has_already_orders_nothing():
     world = World()
     world.keep(STORED)
     world.say(listed(OLD))
-    world.run(DAY)
+    world.run(HOUR)
 
-    assert world.steps == ["order", "ring"]
+    assert world.steps == []
+
+
+def test_what_was_never_stored_before_goes_out_as_state_and_what_was_by_the_hot_lane():
+    world = World()
+    world.say(listed(OLD))
+    world.start()
+    world.say(listed(NEW))
+
+    assert [order["lane"] for order in world.orders] == ["state", "hot"]
 
 
 def test_every_service_is_ordered_after_its_own_first_list():
@@ -227,7 +236,7 @@ def test_a_doorbell_nobody_heard_is_rung_again_for_the_same_order(world):
     world.say(applied(NEW))
     world.run(3)
     world.bus.deaf = False
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.steps[:2] == ["store", "order"]
     assert 2 <= world.steps.count("deaf") <= 5
@@ -247,7 +256,7 @@ def test_the_whole_fleet_is_ordered_at_every_resync():
 
 
 def test_without_resync_a_quiet_day_orders_nothing(world):
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.journal == []
 

@@ -10,7 +10,7 @@ from tests.unit.engine.material import SERVICE, World, a_slice, endpoint
 
 OLD, NEW = "10.42.0.7", "10.42.0.8"
 SSH = "gitea/ssh"
-DAY = 86_400
+HOUR = 3600
 GRACE = 30
 STORED = {"websecure": (Server(OLD, 8443, pod="traefik-1", node="k3s-1"),)}
 EMPTY = Applied(a_slice())
@@ -66,7 +66,7 @@ def test_an_empty_service_keeps_its_servers_for_the_grace_and_is_emptied_then(wo
 def test_an_empty_service_is_warned_about_at_once_and_when_it_is_emptied(world):
     world.say(EMPTY)
     at_once = world.bus.conditions()
-    world.run(DAY)
+    world.run(HOUR)
 
     assert at_once == ["empty"]
     assert world.bus.conditions() == ["empty", "emptied"]
@@ -104,7 +104,7 @@ def test_the_same_endpoints_back_within_the_grace_change_nothing(world):
     world.say(EMPTY)
     world.run(GRACE - 1)
     world.say(applied(OLD))
-    world.run(DAY)
+    world.run(HOUR)
 
     assert world.steps == []
     assert world.bus.conditions() == ["empty"]
@@ -215,7 +215,7 @@ def test_a_store_that_fails_for_a_day_is_tried_about_once_a_second(world):
     world.say(listed(NEW))
     world.run(60)
 
-    assert 30 <= len(tries) <= 62
+    assert 30 <= tries.count(SERVICE.replace("/", ".")) <= 63
 
 
 def test_what_changed_while_the_store_failed_goes_out_as_its_last_content(world):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 from haproxy_edge.model import Server, Snapshot
-from haproxy_edge.store import Store, StoreError
+from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Reload
+from haproxy_edge.store import ALL, Store, StoreError
 
 from tests.unit.engine.material import SERVICE, FakeCache
 
@@ -122,3 +123,67 @@ def test_no_key_is_invented_when_it_cannot_be_kept(store, cache, broken):
 
     with pytest.raises(StoreError):
         store.ack_key("edge1")
+
+
+RECORD = EdgeRecord(
+    {f"default {SERVICE}": (5, "sha256:aa")},
+    heard_at=7.0,
+    order="o-1",
+    lane="hot",
+    problems=("a: b",),
+    reload=Reload(6.0, "because"),
+    haproxy="2.6.12",
+    behind_since=3.0,
+    sequence=9,
+    key="mark",
+)
+CHANGE = ChangeRecord(SERVICE, 5, "sha256:aa", 1.0, 2, 0, added=["a:1:2"], edges={"edge1": 0.3}, waiting=["edge2"])
+
+
+def test_what_an_edge_said_is_read_back(store):
+    store.save_edge("default", "edge1", RECORD)
+
+    assert store.edges("default") == {"edge1": RECORD}
+    assert store.edges("west") == {}
+
+
+def test_the_row_of_an_edge_is_what_the_contract_says(store, cache):
+    store.save_edge("default", "edge1", RECORD)
+
+    row = cache.rows["haproxy_edge/default/edges", "edge1"]
+    assert row["serves"] == {f"default {SERVICE}": {"generation": 5, "digest": "sha256:aa"}}
+    assert row["reload"] == {"at": 6.0, "reason": "because"}
+    assert {"heard_at", "order", "lane", "done", "problems", "state_needed", "ms", "haproxy", "behind_since"} <= {*row}
+
+
+@pytest.mark.parametrize("row", [{}, {"serves": None}, "text", 7, {"serves": {"a": 1}}], ids=repr)
+def test_a_damaged_row_makes_that_edge_new_and_no_other(store, cache, row):
+    store.save_edge("default", "edge1", RECORD)
+    cache.rows["haproxy_edge/default/edges", "edge2"] = row
+
+    assert store.edges("default") == {"edge1": RECORD}
+
+
+def test_the_history_is_read_back_and_begins_anew_when_damaged(store, cache):
+    store.save_history("default", [CHANGE])
+    kept = store.history("default")
+    cache.rows["haproxy_edge/default/history", "changes"] = {"rows": [{"service": 1}]}
+
+    assert kept == [CHANGE]
+    assert store.history("default") == []
+
+
+def test_what_is_frozen_is_known_by_its_service(store, cache):
+    store.freeze("default", SERVICE, Frozen(5.0, "root"))
+    store.freeze("default", ALL, Frozen(6.0, "root"))
+
+    assert store.frozen("default") == {SERVICE: Frozen(5.0, "root"), ALL: Frozen(6.0, "root")}
+    assert ("haproxy_edge/default/frozen", KEY) in cache.rows
+    assert (store.thaw("default", SERVICE), store.thaw("default", SERVICE)) == (True, False)
+    assert store.frozen("default") == {ALL: Frozen(6.0, "root")}
+
+
+def test_a_freeze_written_by_hand_counts_whatever_it_says(store, cache):
+    cache.rows["haproxy_edge/default/frozen", KEY] = {"note": "do not touch"}
+
+    assert store.frozen("default") == {SERVICE: Frozen(0.0, "")}

@@ -6,9 +6,9 @@ import logging
 
 import pytest
 from haproxy_edge.backoff import Backoff
-from haproxy_edge.daemon import start_watches
 from haproxy_edge.kube import ApiError
 from haproxy_edge.reflector import Applied, Condition, Freshness, Listed, forever, targets_for
+from haproxy_edge.watches import start_watches
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -1,0 +1,69 @@
+"""Which services keep the servers they have although the cluster says otherwise, and for how long.
+
+Pure. A service that became empty is held for a grace and emptied then: an empty list is the one good answer that looks
+like a broken cluster. What somebody has frozen is held until it is thawed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from haproxy_edge.records import Frozen
+from haproxy_edge.store import ALL
+
+Verdict = Literal["goes on", "held from now", "held", "over"]
+
+
+@dataclass(frozen=True)
+class _Empty:
+    steady: float
+    wall: float
+
+
+class Holding:
+    """``grace``: seconds an empty service keeps its servers."""
+
+    def __init__(self, grace: float) -> None:
+        self._grace = grace
+        self._empty: dict[str, _Empty] = {}
+        self.frozen: Mapping[str, Frozen] = {}
+
+    def emptied(self, service: str, now: float, wall: float) -> Verdict:
+        """It has no endpoint; ask again while it has none."""
+        verdict: Verdict = "held" if service in self._empty else "held from now"
+        since = self._empty.setdefault(service, _Empty(now, wall)).steady
+        return "over" if now >= since + self._grace else verdict
+
+    def ended(self, service: str) -> bool:
+        """It has endpoints again, or was emptied; whether it was held."""
+        return self._empty.pop(service, None) is not None
+
+    def empty_since(self, service: str) -> float | None:
+        """Wall time."""
+        return self._empty[service].wall if service in self._empty else None
+
+    def over(self, now: float) -> set[str]:
+        """Whose grace has ended."""
+        return {service for service, since in self._empty.items() if now >= since.steady + self._grace}
+
+    def ends(self) -> list[float]:
+        """When graces end, monotonic."""
+        return [since.steady + self._grace for since in self._empty.values()]
+
+    def held_empty(self) -> set[str]:
+        """Services within their grace."""
+        return set(self._empty)
+
+    def freeze(self, frozen: Mapping[str, Frozen]) -> None:
+        """What is frozen now, as the store has it."""
+        self.frozen = frozen
+
+    def is_frozen(self, service: str) -> Frozen | None:
+        """By its own name, or with all others."""
+        return self.frozen.get(service) or self.frozen.get(ALL)
+
+    def frozen_of(self, services: Iterable[str]) -> set[str]:
+        """Those of ``services`` that are frozen."""
+        return {service for service in services if self.is_frozen(service)}

@@ -1,0 +1,79 @@
+"""Orders on their way to the reactor: put into the outbox, rung for, and known again when an edge answers them.
+
+The order stands in the outbox before the doorbell rings, and its id is remembered in the store before it can be
+answered, so that an acknowledgement for an order nobody issued is told from a true one after a restart, too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol
+
+from haproxy_edge.outbox import Outbox
+from haproxy_edge.records import Lane
+from haproxy_edge.report import Counters
+from haproxy_edge.store import Store
+
+# ids that are remembered; an edge that answers an older order than this is told by its next ring
+REMEMBERED = 256
+
+
+class Bus(Protocol):
+    """Where doorbells and warnings go; False when it did not take one."""
+
+    def ring(self, lane: str) -> bool: ...
+    def warn(self, data: dict[str, Any]) -> bool: ...
+
+
+class Orders:
+    """One cluster's orders. ``wall`` is seconds since 1970."""
+
+    def __init__(
+        self, cluster: str, store: Store, outbox: Outbox, bus: Bus, wall: Callable[[], float], counters: Counters
+    ) -> None:
+        self._cluster = cluster
+        self._store = store
+        self._outbox = outbox
+        self._bus = bus
+        self._wall = wall
+        self._counters = counters
+        self._issued: list[str] = []
+        self._waiting: dict[str, Lane] = {}
+        self.unrung: set[Lane] = set()
+
+    def restore(self) -> None:
+        """What a former process issued. Raises `StoreError`."""
+        self._issued = self._store.issued(self._cluster)
+
+    def put(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> None:
+        """Raises `StoreError` with nothing ordered."""
+        order = self._outbox.new(
+            lane, tgt=target, tgt_type=target_type, services=services, cluster=self._cluster, now=self._wall()
+        )
+        if lane == "hot":
+            issued = [*self._issued, order.id][-REMEMBERED:]
+            self._store.save_issued(self._cluster, issued)
+            self._issued = issued
+        self._outbox.place(order)
+        self._waiting[order.id] = lane
+        self._counters.orders[lane] += 1
+        self.unrung.add(lane)
+
+    def ring(self) -> bool:
+        """The doorbell of every lane that has something new; False when one was not heard."""
+        for lane in sorted(self.unrung):
+            if self._bus.ring(lane):
+                self._counters.doorbells[lane] += 1
+                self.unrung.discard(lane)
+        return not self.unrung
+
+    def issued(self, order_id: str) -> bool:
+        """Whether the engine issued it, as far as it remembers."""
+        return order_id in self._issued
+
+    def count_taken(self) -> None:
+        """What left the outbox since the last look was published: only the reactor takes. Raises `StoreError`."""
+        if self._waiting:
+            there = set(self._outbox.waiting())
+            for order_id in [one for one in self._waiting if one not in there]:
+                self._counters.published[self._waiting.pop(order_id)] += 1
