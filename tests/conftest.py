@@ -63,7 +63,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     left_out = len(terminalreporter.getreports("skipped"))
     if left_out:
         terminalreporter.section("left out")
-        terminalreporter.line(f"{left_out} tests did not run; the reasons stand above.")
+        terminalreporter.line(f"{left_out} tests did not run; the reasons stand below.")
         if not IS_ROOT:
             terminalreporter.line("The end-to-end tests need root: run `make test` as root to have them, too.")
 
