@@ -37,7 +37,7 @@ def test_a_virgin_minion_is_told_what_would_happen_and_then_serves(world):
     assert not edge.path("/etc/haproxy").exists()
     assert not edge.path("/var/lib/haproxy-edge").exists()
     done = world.apply(edge.name)[edge.name]
-    assert [state["result"] for state in done.values()] == [True, True, True]
+    assert {name: state["result"] for name, state in done.items()} == dict.fromkeys(done, True)
     assert edge.run(["systemctl", "is-enabled", "haproxy"]).stdout.strip() == "enabled"
 
 
@@ -45,7 +45,7 @@ def test_the_example_pillar_applies_word_for_word(world):
     world.lab.copy_pillar(CHECKOUT / "pillar.example")
     applied = world.apply()
     for name, states in applied.items():
-        assert [state["result"] for state in states.values()] == [True, True, True], (name, states)
+        assert all(state["result"] for state in states.values()), (name, states)
     assert "discouraged" in applied["edge3"][CONFIGURED]["comment"]
     assert "bind ipv4@:80" in world.config(world.lab.edges[2])
 
@@ -63,6 +63,8 @@ def test_a_hand_written_configuration_is_kept_and_clean_restores_it(world):
     world.lab.master.salt(edge.name, "state.apply", "haproxy.clean")
     assert world.config(edge) == by_hand
     assert not edge.path("/var/lib/haproxy-edge").exists()
+    assert not edge.path("/etc/salt/minion.d/haproxy-edge.conf").exists()
+    assert "haproxy_edge" not in str(world.lab.master.salt(edge.name, "schedule.list"))
 
 
 def test_a_bind_haproxy_refuses_names_host_key_and_value(world):

@@ -5,59 +5,33 @@
 
 from __future__ import annotations
 
-import difflib
-import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import salt.utils.templates
+from haproxy_edge_minion import returns
 from haproxy_edge_minion.ack import signed
-from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded, Step
+from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.cleaning import clean as take_back
+from haproxy_edge_minion.cleaning import footprint
+from haproxy_edge_minion.edge import NOTHING_YET, Edge, Prepared
 from haproxy_edge_minion.examination import examine as _examine
 from haproxy_edge_minion.examination import sources_of as _sources_of
 from haproxy_edge_minion.files import Paths, locked, read, replace
-from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
-from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
+from haproxy_edge_minion.schedule import DEFAULT_INTERVAL, drop_in, job
+from haproxy_edge_minion.schedule import FILE as DROP_IN
+from haproxy_edge_minion.schedule import NAME as SCHEDULED
+from haproxy_edge_minion.service import SystemService
 from haproxy_edge_minion.spec import Spec
+from haproxy_edge_minion.told import Told, minion_process
 from salt.exceptions import CommandExecutionError, SaltRenderError
+from salt.utils.network import remote_port_tcp
 
 TEMPLATE = "salt://haproxy/files/haproxy.cfg.jinja"
-SERVICE = "haproxy"
-
-
-class _SystemService:
-    """HAProxy's service through Salt's service module."""
-
-    def running(self) -> bool:
-        return bool(__salt__["service.status"](SERVICE))
-
-    def enabled(self) -> bool:
-        return bool(__salt__["service.enabled"](SERVICE))
-
-    def enable(self) -> None:
-        self._act("enable")
-
-    def start(self) -> None:
-        self._act("start")
-
-    def reload(self) -> None:
-        self._act("reload")
-
-    def journal(self, since: float) -> str:
-        command = ["journalctl", "-u", SERVICE, f"--since=@{int(since)}", "-o", "cat", "--no-pager"]
-        return str(__salt__["cmd.run_stdout"](command, python_shell=False, ignore_retcode=True))
-
-    def _act(self, action: str) -> None:
-        try:
-            done = __salt__[f"service.{action}"](SERVICE)
-        except CommandExecutionError as error:
-            raise EdgeError(f"service {SERVICE}: {action}: {error}") from error
-        if not done:
-            raise EdgeError(f"service {SERVICE}: {action} was refused; see: systemctl status {SERVICE}")
 
 
 def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
@@ -80,13 +54,19 @@ def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
         return _configured(edge, template, test=False)
 
 
+def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
+    key = (__pillar__.get("haproxy_edge") or {}).get("ack_key")
+    return returns.configured(edge, lambda: _prepare(edge, template), key=key, test=test)
+
+
 def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     """
     Have the configuration file served: enabled, started, adjusted by runtime commands or reloaded, and proven by the
     process's own answer.
 
-    Gives ``action`` (``start``, ``reload``, ``adjust``, ``enable`` or None), ``reason`` and ``problems``. With
-    ``test``, what would be done once the configuration is as `configure` would write it.
+    Gives ``action`` (``start``, ``reload``, ``adjust``, ``enable`` or None), ``reason``, ``found`` (each difference it
+    met) and ``problems``; what differs afterwards is a problem. With ``test``, what would be done once the
+    configuration is as `configure` would write it.
 
     CLI Example:
 
@@ -96,19 +76,11 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     """
     edge = _edge()
     if test:
-        return _served(lambda: edge.next_step(_prepare(edge, template).applied))
+        return returns.served(edge, lambda: edge.next_step(_prepare(edge, template).applied))
     with locked(edge.paths.state):
-        done = _served(edge.serve)
-        return {**done, "ack": _acknowledged(edge, "state", done=done["reason"] or "", problems=done["problems"])}
-
-
-def _served(work: Callable[[], Step | None]) -> dict[str, Any]:
-    step, problems = None, []
-    try:
-        step = work()
-    except (EdgeError, OSError) as error:
-        problems = str(error).splitlines()
-    return {"action": step and step.action, "reason": step and step.reason, "problems": problems}
+        done = returns.served(edge, edge.serve)
+        done["problems"] = done["problems"] or edge.verify()
+        return {**done, "ack": _returned(edge, "state", done=done["reason"] or "", problems=done["problems"])}
 
 
 def sync(payload: Any) -> dict[str, Any]:
@@ -125,30 +97,13 @@ def sync(payload: Any) -> dict[str, Any]:
         salt edge1 haproxy_edge.sync '{"order": "by-hand", "snapshots": []}'
     """
     edge = _edge()
-    order, offered, problems = _offered(payload)
+    order, offered, problems = returns.offered(payload)
     edge.deeds.watch.lap("check")
     # up to the acknowledgement: one that overtook another would tell the master what is no longer so
     with locked(edge.paths.state):
         edge.deeds.watch.lap("lock")
-        told = {"problems": problems} if problems else _synced(edge, offered)
-        return _acknowledged(edge, "hot", order=order, **told)
-
-
-def _offered(payload: Any) -> tuple[str, list[Snapshot], list[str]]:
-    try:
-        return (*unpack(payload), [])
-    except SnapshotError as error:
-        return "", [], str(error).splitlines()
-
-
-def _synced(edge: Edge, offered: list[Snapshot]) -> dict[str, Any]:
-    try:
-        synced = edge.sync(offered)
-    except StateNeeded as error:
-        return {"state_needed": str(error)}
-    except (EdgeError, OSError) as error:
-        return {"problems": str(error).splitlines()}
-    return {"done": synced.told, "problems": synced.problems}
+        told = {"problems": problems} if problems else returns.synced(edge, offered)
+        return _returned(edge, "hot", order=order, **told)
 
 
 def ack() -> dict[str, Any]:
@@ -173,6 +128,113 @@ def ack() -> dict[str, Any]:
         return _acknowledged(edge, "edge")
 
 
+def verify() -> dict[str, Any]:
+    """
+    Compare running servers, configuration file and saved snapshots; nothing is changed.
+
+    Gives ``parity`` and ``differences``, each by name. ``salt-call`` ends with 1 when there are any.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.verify
+    """
+    edge = _edge()
+    if edge.paths.state.exists():
+        with locked(edge.paths.state):
+            differences = edge.verify()
+    else:
+        differences = edge.verify()
+    __context__["retcode"] = int(bool(differences))
+    return {"parity": not differences, "differences": differences}
+
+
+def reconcile() -> dict[str, Any]:
+    """
+    Bring this edge to the snapshots it has saved, with no master: delete what has drained, cut sessions that are
+    overdue, mend servers and file, start HAProxy when it is enabled and does not run.
+
+    The edge's schedule calls it. Gives ``action``, ``reason``, ``found`` (each difference it met), ``problems``, and
+    ``told``: whether the master was told, which it is when there is news, and first after a start of the minion.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt-call --local haproxy_edge.reconcile
+    """
+    edge = _edge()
+    if not edge.paths.state.exists():
+        return {**returns.told(None), "found": [], "problems": [NOTHING_YET], "told": False}
+    with locked(edge.paths.state):
+        done, needed = returns.reconciled(edge)
+        ack = _acknowledged(edge, "edge", done=done["reason"] or "", problems=done["problems"], state_needed=needed)
+    return {**done, "told": _tell(edge, ack, did_something=done["action"] is not None)}
+
+
+def _tell(edge: Edge, ack: dict[str, Any], *, did_something: bool) -> bool:
+    """As an event, for nobody waits for a return."""
+    told = _last_told(edge)
+    if not ack or __opts__.get("file_client") == "local" or not (did_something or told.is_news(ack)):
+        return False
+    tag = f"haproxy_edge/ack/{__grains__['id']}"
+    return told.tell(ack, connected=_connected, send=lambda: bool(__salt__["event.send"](tag, {"ack": ack})))
+
+
+def _connected() -> bool:
+    return bool(remote_port_tcp(__opts__.get("publish_port", 4505)))
+
+
+def _last_told(edge: Edge) -> Told:
+    return Told(edge.paths.told, _minion())
+
+
+def _minion() -> str:
+    return minion_process(Path(__opts__.get("pidfile") or "/var/run/salt-minion.pid"))
+
+
+def schedule(test: bool = False) -> dict[str, Any]:
+    """
+    Have the minion call `reconcile` by itself: every ``reconcile_interval`` seconds (pillar), and when it starts,
+    whether or not its master is there.
+
+    Gives ``changed`` and ``problems``. The file is a drop-in of the minion's configuration; the running minion is told
+    as well.
+
+    CLI Example:
+
+    .. code-block:: bash
+
+        salt edge1 haproxy_edge.schedule
+    """
+    applied = Applied.load(Paths().applied)
+    interval = applied.spec.reconcile_interval if applied else DEFAULT_INTERVAL
+    changed = read(_drop_in()) != drop_in(interval)
+    problems: list[str] = []
+    if changed and not test:
+        replace(_drop_in(), drop_in(interval), mode=0o644)
+        problems = _schedule_now(interval)
+    return {"changed": changed, "problems": problems}
+
+
+def _schedule_now(interval: int) -> list[str]:
+    if not _minion():
+        return []
+    _unschedule()
+    added = __salt__["schedule.add"](SCHEDULED, persist=False, **job(interval))
+    return [] if added["result"] else [f"schedule: {added['comment']}"]
+
+
+def _unschedule() -> None:
+    if _minion() and SCHEDULED in __salt__["schedule.list"](show_all=True, return_yaml=False):
+        __salt__["schedule.delete"](SCHEDULED)
+
+
+def _drop_in() -> Path:
+    return Path(__opts__["conf_file"]).parent / "minion.d" / DROP_IN
+
+
 def _acknowledged(
     edge: Edge,
     lane: str,
@@ -187,6 +249,14 @@ def _acknowledged(
         return {}
     told = {"order": order, "lane": lane, "done": done, "problems": list(problems), "state_needed": state_needed}
     return signed({"edge": __grains__["id"], **told, **edge.account()}, key)
+
+
+def _returned(edge: Edge, lane: str, **told: Any) -> dict[str, Any]:
+    """An acknowledgement that a job's return brings to the master."""
+    ack = _acknowledged(edge, lane, **told)
+    if ack:
+        _last_told(edge).remember(ack)
+    return ack
 
 
 def plan(template: str = TEMPLATE) -> dict[str, Any]:
@@ -209,7 +279,7 @@ def plan(template: str = TEMPLATE) -> dict[str, Any]:
         problems += prepared.problems
         told["discouraged"] = list(prepared.spec.discouraged)
         if edge.differs(prepared):
-            told.update(changed=True, diff=_diff(read(edge.paths.config), prepared.text))
+            told.update(changed=True, diff=returns.diff(read(edge.paths.config), prepared.text))
             edge.check(prepared)
         step, commands = edge.foresee(prepared.applied)
         told.update(action=step and step.action, reason=step and step.reason, commands=list(commands))
@@ -282,48 +352,15 @@ def clean(test: bool = False) -> dict[str, Any]:
         salt edge1 haproxy_edge.clean test=True
     """
     paths = Paths()
-    ours = paths.applied.exists()
-    restored = [str(paths.config)] if paths.backup.exists() else []
-    removed = [str(path) for path in (paths.backup, paths.state) if path.exists()]
-    if ours and not restored:
-        removed.append(str(paths.config))
-    if not test:
-        _clean(paths, ours=ours)
-    return {"removed": removed, "restored": restored}
-
-
-def _clean(paths: Paths, *, ours: bool) -> None:
-    if paths.backup.exists():
-        paths.backup.replace(paths.config)
-        _restorecon(paths.config)
-    elif ours:
-        paths.config.unlink(missing_ok=True)
-    shutil.rmtree(paths.state, ignore_errors=True)
-
-
-def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
-    result: dict[str, Any] = {"changed": False, "diff": "", "problems": [], "discouraged": []}
-    try:
-        prepared = _prepare(edge, template)
-        result["problems"] = list(prepared.problems)
-        result["discouraged"] = list(prepared.spec.discouraged)
-        if not test:
-            edge.keep(prepared)
-            _keep_key(edge.paths.ack_key)
-        if edge.differs(prepared):
-            result["diff"] = _diff(read(edge.paths.config), prepared.text)
-            edge.check(prepared) if test else edge.write(prepared)
-            result["changed"] = True
-    except (EdgeError, OSError) as error:
-        # nothing was replaced, or only by the whole new file
-        return {**result, "changed": False, "diff": "", "problems": [*result["problems"], *str(error).splitlines()]}
-    return result
-
-
-def _keep_key(path: Path) -> None:
-    key = (__pillar__.get("haproxy_edge") or {}).get("ack_key")
-    if isinstance(key, str) and key != read(path):
-        replace(path, key, mode=0o600)
+    removed, restored = footprint(paths)
+    removed += [path for path in (_drop_in(),) if path.exists()]
+    if not test and removed:
+        _drop_in().unlink(missing_ok=True)
+        _unschedule()
+        # not while a reconcile puts back what is taken away here
+        with locked(paths.state):
+            take_back(paths, restorecon=_restorecon)
+    return {"removed": [str(path) for path in removed], "restored": [str(path) for path in restored]}
 
 
 def _compiled_pillar() -> dict[str, Any]:
@@ -360,15 +397,11 @@ def _render(template: str, spec: Spec, pillar: Any) -> str:
 
 def _edge() -> Edge:
     paths = Paths()
-    process = Process(_SystemService(), RuntimeApi(paths.socket), clock=time.time, sleep=time.sleep)
+    service = SystemService(__salt__, refusals=CommandExecutionError)
+    process = Process(service, RuntimeApi(paths.socket), clock=time.time, sleep=time.sleep)
     return Edge(paths, process, restorecon=_restorecon)
 
 
 def _restorecon(path: Path) -> None:
     if Path("/sys/fs/selinux/enforce").exists() and "file.restorecon" in __salt__:
         __salt__["file.restorecon"](str(path))
-
-
-def _diff(before: str, after: str) -> str:
-    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "haproxy.cfg", "haproxy.cfg", lineterm="")
-    return "\n".join(lines)

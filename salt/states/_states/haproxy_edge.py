@@ -7,6 +7,9 @@
 
     haproxy:
       haproxy_edge.serving
+
+    haproxy_edge.reconcile:
+      haproxy_edge.scheduled
 """
 
 from __future__ import annotations
@@ -38,11 +41,21 @@ def serving(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinja")
     if changes:
         verb = "would have to" if __opts__["test"] else "did"
         comments.append(f"{name}: {verb} {done['action']}: {done['reason']}")
+        comments += [f"found: {difference}" for difference in done["found"]]
     elif not comments:
         comments.append(f"{name} serves the configuration")
     ret = _ret(name, done["problems"], changes, comments)
     # for the master's tracker; Salt passes keys it does not know through, and people's output leaves them out
     return ret if __opts__["test"] else {**ret, "ack": done["ack"]}
+
+
+def scheduled(name: str) -> dict[str, Any]:
+    """The minion calls ``haproxy_edge.reconcile`` by itself, with the master away, too."""
+    done = __salt__["haproxy_edge.schedule"](test=__opts__["test"])
+    verb = "would be" if __opts__["test"] else "was"
+    changes = {name: f"{verb} scheduled"} if done["changed"] else {}
+    comments = _problems(done["problems"]) or [changes[name] if changes else f"{name} is scheduled"]
+    return _ret(name, done["problems"], changes, comments)
 
 
 def cleaned(name: str) -> dict[str, Any]:

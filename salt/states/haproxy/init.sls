@@ -17,3 +17,4 @@ include:
   - haproxy.install
   - haproxy.config
   - haproxy.service
+  - haproxy.schedule

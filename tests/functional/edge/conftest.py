@@ -16,6 +16,7 @@ from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
 
+from tests.functional.edge.backend import Backend
 from tests.unit.edge.material import TEMPLATE, free_port
 
 HAPROXY = Path("/usr/sbin/haproxy")
@@ -106,6 +107,10 @@ class Rig:
         """{name: weight} of what takes part, without what drains away."""
         return {server.name: server.weight for server in self.api.running().servers if not server.admin_state}
 
+    def by_hand(self, *commands):
+        """What an administrator types at the socket."""
+        return self.api._talk(commands)
+
     def leftovers(self):
         return {server.name for server in self.api.running().servers if server.admin_state}
 
@@ -120,3 +125,11 @@ def rig(tmp_path):
     yield rig
     rig.service.stop()
     shutil.rmtree(root)
+
+
+@pytest.fixture
+def pods():
+    made = sorted((Backend(name) for name in ("a", "b", "c")), key=lambda pod: pod.port)
+    yield made
+    for pod in made:
+        pod.close()

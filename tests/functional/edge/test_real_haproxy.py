@@ -1,67 +1,14 @@
 """From pillar and snapshots to what a real HAProxy serves."""
 
-import contextlib
 import json
 import socket
-import threading
 
 import pytest
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.spec import BALANCES, PROXY_PROTOCOLS
 
+from tests.functional.edge.backend import connect, name_answered, of, wait_for
 from tests.unit.edge.material import free_port, raw, server, snapshot
-
-
-class Backend:
-    """A pod on loopback: tells its name, then echoes; keeps what PROXY header it was sent."""
-
-    def __init__(self, name):
-        self.name = name
-        self.headers = []
-        self.listener = socket.create_server(("127.0.0.1", 0))
-        self.port = self.listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        with contextlib.suppress(OSError):
-            while True:
-                connection, _ = self.listener.accept()
-                threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
-
-    def _serve(self, connection):
-        with contextlib.suppress(OSError), connection:
-            header = connection.recv(28)
-            self.headers.append(header)
-            connection.sendall(self.name.encode() + b"\n")
-            while data := connection.recv(100):
-                connection.sendall(data)
-
-    def as_server(self, **more):
-        return server("127.0.0.1", self.port, pod=self.name, **more)
-
-    @property
-    def server_name(self):
-        return f"{self.name}:127.0.0.1:{self.port}"
-
-
-@pytest.fixture
-def pods():
-    made = sorted((Backend(name) for name in ("a", "b", "c")), key=lambda pod: pod.port)
-    yield made
-    for pod in made:
-        pod.listener.close()
-
-
-def connect(rig):
-    return socket.create_connection(("127.0.0.1", rig.port), timeout=5)
-
-
-def name_answered(connection):
-    return connection.recv(100).decode().partition("\n")[0]
-
-
-def of(*pods):
-    return snapshot(*(pod.as_server() for pod in pods))
 
 
 def test_from_nothing_to_serving_and_a_second_time_nothing(rig, pods):
@@ -286,13 +233,3 @@ def test_another_generation_with_the_same_content_changes_no_byte(rig, pods):
     rig.apply(json.dumps({**raw({"websecure": listed}), "generation": 1764000000001}, indent=1))
     assert rig.paths.config.read_bytes() == text
     assert text.endswith(b"\n")
-
-
-def wait_for(condition):
-    """A session's end is seen by HAProxy a moment later than by its client."""
-    done = threading.Event()
-    for _ in range(200):
-        if condition():
-            return
-        done.wait(0.02)
-    raise AssertionError("did not happen")

@@ -2,12 +2,15 @@
 
 import contextlib
 import hashlib
+import itertools
 import json
 import random
 import socket
 from pathlib import Path
 
 TEMPLATE = Path(__file__).parents[3] / "salt/states/haproxy/files/haproxy.cfg.jinja"
+
+_GENERATIONS = itertools.count(1764000000000)
 
 
 def server(address="10.42.0.7", port=8443, *, pod="traefik-1", state="ready", node="k3s-1", zone=""):
@@ -20,7 +23,9 @@ def digest(content):
     return "sha256:" + hashlib.sha256(text.encode()).hexdigest()
 
 
-def raw(ports, *, service="kube-system/traefik", cluster="default", generation=1764000000000):
+def raw(ports, *, service="kube-system/traefik", cluster="default", generation=None):
+    """Each call's generation is newer than the one before, unless it is said."""
+    generation = next(_GENERATIONS) if generation is None else generation
     content = {"schema": 1, "cluster": cluster, "service": service, "generation": generation, "ports": ports}
     return {**content, "digest": digest(content)}
 

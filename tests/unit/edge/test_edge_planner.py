@@ -1,6 +1,5 @@
 """The planner: what is not known is not changed, and only another skeleton reloads."""
 
-import dataclasses
 import json
 from ipaddress import ip_address
 
@@ -26,7 +25,7 @@ def servers(*raw_servers):
 
 def row(one, **changes):
     seen = RunningServer("websecure", one.name, one.address, one.port, weight(one), admin_state=0, checked=True)
-    return dataclasses.replace(seen, **changes)
+    return seen._replace(**changes)
 
 
 def running(*rows, skeleton="d"):
@@ -133,13 +132,13 @@ def carried_out(orders, rows):
             address, _, port = words[3].rpartition(":")
             now[name] = RunningServer("websecure", name, address.strip("[]"), int(port), int(words[5]), 4, False)
         elif words[0] == "enable":
-            now[name] = dataclasses.replace(now[name], checked=True)
+            now[name] = now[name]._replace(checked=True)
         elif words[0] == "del":
             del now[name]
         elif words[3] == "weight":
-            now[name] = dataclasses.replace(now[name], weight=int(words[4]))
+            now[name] = now[name]._replace(weight=int(words[4]))
         else:
-            now[name] = dataclasses.replace(now[name], admin_state=words[4] == "maint")
+            now[name] = now[name]._replace(admin_state=words[4] == "maint")
     return running(*now.values())
 
 

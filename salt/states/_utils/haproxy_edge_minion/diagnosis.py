@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from haproxy_edge_minion.spec import Frontend, Spec
+from haproxy_edge_minion.spec import Spec
 
 # "parsing [haproxy.cfg:17] : 'bind' : missing port" and "Binding [haproxy.cfg:17] for frontend a: cannot bind …"
 _AT_LINE = re.compile(r"\[[^\[\]]*:(?P<line>\d+)\](?: for (?:frontend|proxy) [^ :]+)? ?: ?(?P<message>.*)")
@@ -46,9 +46,9 @@ def _place(lines: list[str], number: int, spec: Spec) -> str | None:
         return None
     line = lines[number - 1].strip()
     section = next((above.split() for above in reversed(lines[:number]) if above[:1].isalpha()), [])
-    frontend = _named(spec, section[1]) if len(section) > 1 and section[0] == "frontend" else None
-    if frontend and line.startswith("bind "):
-        return f"{frontend.key}: {line[len('bind ') :]!r}"
+    if section[:1] == ["frontend"] and line.startswith("bind "):
+        keys = {name: key for name, key, _ in spec.listeners}
+        return f"{keys.get(section[1], section[1])}: {line[len('bind ') :]!r}"
     return _setting(section[:1], line, spec) or f"line {number}: {line!r}"
 
 
@@ -70,7 +70,3 @@ def _setting(section: list[str], line: str, spec: Spec) -> str | None:
             return f"haproxy.defaults.timeouts.{name}: {value!r}"
         return f"haproxy.defaults.maxconn: {value!r}" if name == "maxconn" else None
     return None
-
-
-def _named(spec: Spec, name: str) -> Frontend | None:
-    return next((frontend for frontend in spec.frontends if frontend.name == name), None)

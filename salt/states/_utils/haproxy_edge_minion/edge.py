@@ -1,4 +1,4 @@
-"""One edge, from pillar to a serving HAProxy: prepare, write, serve.
+"""One edge, from pillar and snapshots to a serving HAProxy: prepare, write, serve; sync; reconcile; verify.
 
 Every step can be killed and the next run rolls forward, because each compares what is with what should be and nothing
 is remembered in memory. The configuration file is never replaced by one that HAProxy has not accepted.
@@ -8,29 +8,29 @@ from __future__ import annotations
 
 import dataclasses
 import re
-import subprocess
-import tempfile
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from haproxy_edge_minion import sequence, snapshot
+from haproxy_edge_minion import parity, sequence
+from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.config_file import EDITED, ConfigFile
 from haproxy_edge_minion.deeds import Deeds, Stopwatch
-from haproxy_edge_minion.diagnosis import explain
-from haproxy_edge_minion.files import Applied, Paths, read, replace
+from haproxy_edge_minion.files import Paths, read, replace
+from haproxy_edge_minion.given import given, newest
 from haproxy_edge_minion.leaving import Leaving
-from haproxy_edge_minion.planner import Given, Plan, Target, Unusable, target
+from haproxy_edge_minion.loading import Loading
+from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
+from haproxy_edge_minion.runtime import Running
 from haproxy_edge_minion.saved import Saved
-from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
+from haproxy_edge_minion.snapshot import Snapshot
 from haproxy_edge_minion.spec import Spec, SpecError, resolve
 
-UNKNOWN = "unknown"
-# seconds: a check of 5,000 servers takes 0.24 s
-CHECK_TIMEOUT = 30.0
+NOTHING_YET = "there is no configuration of ours yet"
 
 
 @dataclass(frozen=True)
@@ -52,6 +52,9 @@ class Step:
     reason: str
 
 
+NOT_ENABLED = Step("enable", "it would not start with the host")
+
+
 @dataclass(frozen=True)
 class Synced:
     """What a sync did (empty: nothing was to do), and what stood in the way of single frontends.
@@ -70,12 +73,21 @@ class Synced:
         return "; ".join([self.summary, *older] if self.summary else older)
 
 
+@dataclass(frozen=True)
+class Reconciled:
+    """What was done (None: nothing), the differences that were found, and what stood in the way."""
+
+    step: Step | None
+    found: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
 class StateNeeded(EdgeError):
     """Only a run of the state can bring this edge right; the message says why."""
 
 
 class Edge:
-    """One run on one host.
+    """One run on one host, under its lock.
 
     ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot, ``wall`` since
     1970.
@@ -90,15 +102,18 @@ class Edge:
         uptime: Callable[[], float] = lambda: time.clock_gettime(time.CLOCK_BOOTTIME),
         wall: Callable[[], float] = time.time,
     ) -> None:
-        self._wall = wall
-        self.deeds = Deeds(Stopwatch())
-        self._uptime = uptime
         self.paths = paths
+        self.deeds = Deeds(Stopwatch())
+        self.config = ConfigFile(paths, restorecon)
+        self.found: tuple[str, ...] = ()
         self._process = process
-        self._restorecon = restorecon
+        self._uptime = uptime
+        self._wall = wall
         self._saved = Saved(paths.snapshots)
+        self._loading = Loading(paths, process, self.config, self.deeds)
+        self._known: Applied | None = None
 
-    def prepare(self, haproxy: Any, given: Any, render: Callable[[Spec], str]) -> Prepared:
+    def prepare(self, haproxy: Any, given_by_master: Any, render: Callable[[Spec], str]) -> Prepared:
         """The pillars ``haproxy`` and ``haproxy_edge`` as a configuration. Raises `EdgeError` with every problem."""
         try:
             spec = resolve(haproxy)
@@ -107,11 +122,11 @@ class Edge:
             raise EdgeError(str(error)) from error
         except SkeletonError as error:
             raise EdgeError(f"haproxy.cfg.jinja: {error}") from error
-        before = Applied.load(self.paths.applied)
-        newest = _newest(_given(spec, given), self._saved)
-        wanted: Target = target(spec, newest, before.servers if before else {})
+        before = self._record()
+        offered = newest(given(spec, given_by_master), self._saved)
+        wanted: Target = target(spec, offered, before.servers if before else self._saved_servers(spec))
         applied = Applied(digest, wanted.servers, skeleton, haproxy)
-        snapshots = tuple(found for found in newest.values() if isinstance(found, Snapshot))
+        snapshots = tuple(found for found in offered.values() if isinstance(found, Snapshot))
         return Prepared(spec, applied, fill(skeleton, spec, wanted.servers), wanted.problems, snapshots)
 
     def keep(self, prepared: Prepared) -> None:
@@ -121,83 +136,56 @@ class Edge:
 
     def differs(self, prepared: Prepared) -> bool:
         """Whether `write` would change anything."""
-        return read(self.paths.config) != prepared.text or read(self.paths.applied) != prepared.applied.to_json()
+        return self.config.text() != prepared.text or read(self.paths.applied) != prepared.applied.to_json()
 
     def check(self, prepared: Prepared) -> None:
         """Have HAProxy judge the text. Raises `EdgeError` with its words; without a binary there is no judge yet."""
-        if not self.paths.haproxy.exists():
-            return
-        with tempfile.NamedTemporaryFile("w", dir=self.paths.config.parent, prefix=".haproxy.", suffix=".cfg") as file:
-            file.write(prepared.text)
-            file.flush()
-            command = [str(self.paths.haproxy), "-c", "-f", file.name]
-            result = subprocess.run(command, capture_output=True, text=True, timeout=CHECK_TIMEOUT, check=False)
-        # 1 is a refused configuration, 2 one without a listener: both are failures
-        if result.returncode:
-            problems = explain(result.stderr + result.stdout, prepared.text, prepared.spec)
-            raise EdgeError("\n".join(problems or [f"haproxy -c: exit status {result.returncode}"]))
+        self.config.check(prepared.text, prepared.spec)
 
     def write(self, prepared: Prepared) -> None:
         """Put the checked configuration in place; a hand-written one found there is kept as a backup."""
         if not self.paths.haproxy.exists():
             raise EdgeError(f"{self.paths.haproxy}: HAProxy is not installed; nothing was written")
         self.check(prepared)
-        before = read(self.paths.config)
-        if prepared.problems and self._serves_by_hand(before):
+        before = self.config.text()
+        if prepared.problems and self._record() is None and _serves(before):
             raise EdgeError(
-                f"{self.paths.config}: a hand-written configuration serves there and stays until all is known"
+                f"{self.paths.config}: a configuration that we have no record of serves there and stays until all is "
+                "known"
             )
         if before and not self.paths.applied.exists() and not self.paths.backup.exists():
             replace(self.paths.backup, before, mode=0o644)
-        replace(self.paths.applied, prepared.applied.to_json(), mode=0o600)
-        self._put(prepared.text)
-
-    def _serves_by_hand(self, text: str) -> bool:
-        return not self.paths.applied.exists() and re.search(r"^\s*(frontend|listen)\s", text, re.MULTILINE) is not None
+        self._put(prepared.applied)
 
     def next_step(self, applied: Applied | None) -> Step | None:
         """What has to happen for ``applied`` to be served; None when it is."""
         if applied is None:
-            raise EdgeError(f"{self.paths.config}: there is no configuration of ours yet; what runs is left alone")
-        return self._next_step(self._process.plan(applied))
+            raise EdgeError(f"{self.paths.config}: {NOTHING_YET}; what runs is left alone")
+        step, _ = self.foresee(applied)
+        return step or (None if self._process.service.enabled() else NOT_ENABLED)
 
     def foresee(self, applied: Applied) -> tuple[Step | None, tuple[str, ...]]:
         """`next_step`, and the runtime commands it would give."""
-        wanted = self._process.plan(applied)
-        step = self._next_step(wanted)
-        return step, tuple(order.text for order in wanted.changes) if step and step.action == "adjust" else ()
-
-    def _next_step(self, wanted: Plan) -> Step | None:
-        if wanted.reload_reason and not self._process.service.running():
-            return Step("start", "it does not run")
-        if wanted.reload_reason:
-            return Step("reload", wanted.reload_reason)
-        if wanted.changes:
-            return Step("adjust", f"servers changed: {wanted.counts}; no reload")
-        return None if self._process.service.enabled() else Step("enable", "it would not start with the host")
+        _, way, running = self._look(applied)
+        self.found = tuple(parity.of_process(applied.skeleton, applied.servers, running))
+        step = self._next_step(way)
+        return step, tuple(order.text for order in way.changes) if step and step.action == "adjust" else ()
 
     def serve(self) -> Step | None:
         """Have the file served: enabled, started, adjusted by commands or reloaded, and proven; what was done.
 
         Raises `EdgeError` when it did not take. After a failed reload the last good file is back and the old worker
-        serves on.
+        serves on. `found` then names what differed.
         """
-        applied = Applied.load(self.paths.applied)
-        self.next_step(applied) if applied is None else None
-        assert applied is not None
-        leaving = Leaving.load(self.paths.leaving, now=self._uptime())
-        wanted = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
-        self.deeds.watch.lap("look")
-        step = self._next_step(wanted)
-        if not self._process.service.enabled():
+        before = self._record()
+        if before is None:
+            raise EdgeError(f"{self.paths.config}: {NOTHING_YET}; what runs is left alone")
+        wanted, _ = _with_snapshots(before, self._saved_snapshots(before.spec))
+        enabled = self._process.service.enabled()
+        if not enabled:
             self._process.service.enable()
-        if step and step.action in ("start", "reload"):
-            self._load(step, applied)
-        else:
-            step = self._adjust(step, applied, wanted)
-            leaving.save(wanted.leaving)
-        self._remember(applied)
-        return step
+        step = self._bring(before, wanted)
+        return step if step or enabled else NOT_ENABLED
 
     def sync(self, offered: Sequence[Snapshot]) -> Synced:
         """Serve these snapshots by runtime commands alone; traffic moves before the file is written.
@@ -205,61 +193,65 @@ class Edge:
         Needs neither pillar nor master. Raises `StateNeeded` when only the state lane can help; what is offered is
         saved by then, so it will use it.
         """
-        newest = [self._saved.newest(found) for found in offered]
-        for found in newest:
+        kept = [self._saved.newest(found) for found in offered]
+        for found in kept:
             self._saved.save(found)
-        refused = tuple(found.service for found, kept in zip(offered, newest, strict=True) if kept is not found)
+        refused = tuple(found.service for found, here in zip(offered, kept, strict=True) if here is not found)
         self.deeds.watch.lap("save")
-        before = Applied.load(self.paths.applied)
+        before = self._record()
         if before is None:
-            raise StateNeeded("there is no configuration of ours yet")
-        wanted, problems = _with_snapshots(before, newest)
-        leaving = Leaving.load(self.paths.leaving, now=self._uptime())
-        way = self._process.plan(wanted, leaving.overdue(wanted.spec.drain_timeout))
-        self.deeds.watch.lap("look")
+            raise StateNeeded(NOTHING_YET)
+        wanted, problems = _with_snapshots(before, kept)
+        leaving, way, _ = self._look(wanted, edited=False)
         if way.reload_reason:
             raise StateNeeded(way.reload_reason)
-        failure = self._adjust_by_commands(wanted, way)
+        failure = self._adjust(wanted, way, leaving)
         if failure:
             raise StateNeeded(failure)
-        leaving.save(way.leaving)
-        self._write_synced(wanted)
-        self.deeds.watch.lap("file")
+        self._write_checked(wanted)
+        self._loading.remember(wanted)
+        if self.config.edited:
+            raise StateNeeded(EDITED)
         return Synced(str(way.counts) if way.changes else "", problems, refused)
 
-    def _write_synced(self, applied: Applied) -> None:
-        """The file follows the process; checked all the same, because it is what a reboot begins with."""
-        text = applied.text
-        if read(self.paths.config) == text and read(self.paths.applied) == applied.to_json():
-            return
-        try:
-            self.check(Prepared(applied.spec, applied, text, ()))
-        except EdgeError as error:
-            raise StateNeeded(str(error)) from error
-        replace(self.paths.applied, applied.to_json(), mode=0o600)
-        self._put(text)
-        self._remember(applied)
+    def reconcile(self) -> Reconciled:
+        """Bring file and process to the saved snapshots, with no master: what was edited, killed or left over.
+
+        Starts HAProxy when it is enabled and does not run; one that was stopped and disabled is left alone. Raises
+        `StateNeeded` when there is nothing to go by.
+        """
+        before = self._record()
+        if before is None:
+            raise StateNeeded(NOTHING_YET)
+        wanted, problems = _with_snapshots(before, self._saved_snapshots(before.spec))
+        service = self._process.service
+        if not service.running() and not service.enabled():
+            return Reconciled(None, (), (*problems, "haproxy: stopped and disabled, so left alone"))
+        return Reconciled(self._bring(before, wanted), self.found, problems)
+
+    def verify(self) -> list[str]:
+        """Each difference between running servers, file and saved snapshots; empty is parity."""
+        applied = self._record()
+        if applied is None:
+            return [f"{self.paths.config}: {NOTHING_YET}"]
+        wanted, _ = _with_snapshots(applied, self._saved_snapshots(applied.spec))
+        running = parity.of_process(wanted.skeleton, wanted.servers, self._process.running())
+        edited = [EDITED] if self.config.edited else []
+        return [*self._differences(applied, wanted), *edited, *running]
 
     def serves(self) -> dict[str, dict[str, Any]]:
         """Generation and digest of every service in the configuration, for the acknowledgement."""
-        applied = Applied.load(self.paths.applied)
-        found = (
-            {}
-            if applied is None
-            else {
-                f"{frontend.cluster} {frontend.service}": self._saved.load(frontend.cluster, frontend.service)
-                for frontend in applied.spec.frontends
-            }
-        )
-        return {key: {"generation": saved.generation, "digest": saved.digest} for key, saved in found.items() if saved}
+        applied = self._record()
+        named = {(frontend.cluster, frontend.service) for frontend in applied.spec.frontends} if applied else ()
+        found = {f"{cluster} {service}": self._saved.version(cluster, service) for cluster, service in sorted(named)}
+        return {key: version._asdict() for key, version in found.items() if version}
 
     def account(self) -> dict[str, Any]:
         """What it serves and what this run did: its part of an acknowledgement."""
-        serves = self.serves()
         if not self._process.version:
             self._process.running()
         return {
-            "serves": serves,
+            "serves": self.serves(),
             "sequence": sequence.following(self.paths.sequence, now=self._wall()),
             "servers": vars(self.deeds.servers),
             "reload": self.deeds.reload,
@@ -268,102 +260,103 @@ class Edge:
             "ms": self.deeds.watch.total_ms(),
         }
 
-    def _adjust(self, step: Step | None, applied: Applied, wanted: Plan) -> Step | None:
-        failure = self._adjust_by_commands(applied, wanted)
-        if failure is None:
-            return step
-        step = Step("reload", failure)
-        self._load(step, applied)
-        return step
+    def _record(self) -> Applied | None:
+        """What the file holds; when that record is damaged, the last one that was proven to serve."""
+        if self._known is None:
+            self._known = Applied.load(self.paths.applied) or Applied.load(self.paths.good)
+        return self._known
 
-    def _adjust_by_commands(self, applied: Applied, wanted: Plan) -> str | None:
-        failure = self._process.adjust(applied, wanted, self.deeds.watch)
+    def _differences(self, recorded: Applied, wanted: Applied) -> list[str]:
+        return [
+            *parity.of_snapshots(wanted.servers, recorded.servers),
+            *parity.of_file(recorded.text, self.config.text()),
+        ]
+
+    def _look(self, applied: Applied, *, edited: bool = True) -> tuple[Leaving, Plan, Running | None]:
+        """The way from what runs to ``applied``, and what runs."""
+        leaving = Leaving.load(self.paths.leaving, now=self._uptime())
+        running, way = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
+        if edited and self.config.edited and not way.reload_reason:
+            way = Plan(EDITED)
+        self.deeds.watch.lap("look")
+        return leaving, way, running
+
+    def _next_step(self, way: Plan) -> Step | None:
+        if way.reload_reason and not self._process.service.running():
+            return Step("start", "it does not run")
+        if way.reload_reason:
+            return Step("reload", way.reload_reason)
+        return Step("adjust", f"servers changed: {way.counts}; no reload") if way.changes else None
+
+    def _bring(self, before: Applied, wanted: Applied) -> Step | None:
+        """From whatever is there to ``wanted`` being in the file and served; what was done."""
+        differences = self._differences(before, wanted)
+        self.config.set_aside()
+        leaving, way, running = self._look(wanted)
+        differing = parity.of_process(wanted.skeleton, wanted.servers, running) if not way.parity else ()
+        self.found = (*differences, *differing)
+        step = self._next_step(way)
+        if step is None or step.action not in ("start", "reload"):
+            failure = self._adjust(wanted, way, leaving)
+            step = Step("reload", failure) if failure else step
+        self._write_checked(wanted)
+        if step and step.action in ("start", "reload"):
+            self._load(step, wanted)
+            leaving.save(())
+        self._loading.remember(wanted)
+        return step or (Step("adjust", "haproxy.cfg was written again; no reload") if differences else None)
+
+    def _load(self, step: Step, wanted: Applied) -> None:
+        if step.action == "start":
+            self._loading.start(wanted)
+        else:
+            self._loading.reload(wanted, step.reason)
+
+    def _adjust(self, applied: Applied, way: Plan, leaving: Leaving) -> str | None:
+        """By runtime commands; what stood in the way of that."""
+        failure = self._process.adjust(applied, way, self.deeds.watch)
         if failure is None:
-            self.deeds.servers = wanted.counts
+            self.deeds.servers = way.counts
+            leaving.save(way.leaving)
         return failure
 
-    def _load(self, step: Step, applied: Applied) -> None:
-        if step.action == "reload":
-            self.deeds.reload = step.reason
-        failure = (self._process.start if step.action == "start" else self._process.reload)(applied)
-        self.deeds.watch.lap(step.action)
-        if failure is None:
-            return
-        problems = explain(failure, read(self.paths.config), applied.spec)
-        kept = self._back_to_good(applied) if step.action == "reload" else "nothing served before"
-        raise EdgeError("\n".join([*problems, f"haproxy: the {step.action} did not take ({step.reason}); {kept}"]))
+    def _write_checked(self, applied: Applied) -> None:
+        """The file follows the process; checked all the same, because it is what a reboot begins with."""
+        if self.config.text() != applied.text or read(self.paths.applied) != applied.to_json():
+            try:
+                self.config.check(applied.text, applied.spec)
+            except EdgeError as error:
+                raise StateNeeded(str(error)) from error
+            self._put(applied)
+        self.deeds.watch.lap("file")
 
-    def _back_to_good(self, applied: Applied) -> str:
-        """The last good skeleton again, with the servers of now: a bad bind must not freeze the pods of the others."""
-        good = Applied.load(self.paths.good)
-        if good is None:
-            return "the old worker keeps serving"
-        good = _with_servers_of(good, applied)
-        self._put(good.text)
-        # brings HAProxy's master process out of its wait mode, too
-        failure = self._process.reload(good)
-        if failure is not None:
-            return f"the last good configuration is back in the file, the old worker keeps serving, but: {failure}"
-        return "the last good configuration is back and keeps serving"
+    def _put(self, applied: Applied) -> None:
+        """The record first: a kill in between leaves an older file of ours, and the next run writes this one."""
+        replace(self.paths.applied, applied.to_json(), mode=0o600)
+        self.config.put(applied.text)
+        self._known = applied
 
-    def _remember(self, applied: Applied) -> None:
-        record = applied.to_json()
-        if read(self.paths.good) != record:
-            replace(self.paths.good, record, mode=0o600)
+    def _saved_snapshots(self, spec: Spec) -> list[Snapshot]:
+        named = {(frontend.cluster, frontend.service) for frontend in spec.frontends}
+        return [found for key in sorted(named) if (found := self._saved.load(*key))]
 
-    def _put(self, text: str) -> None:
-        replace(self.paths.config, text, mode=0o644)
-        self._restorecon(self.paths.config)
+    def _saved_servers(self, spec: Spec) -> Servers:
+        """What to keep serving where neither master nor record tell."""
+        return target(spec, _by_service(self._saved_snapshots(spec)), {}).servers
 
 
-def _with_servers_of(good: Applied, now: Applied) -> Applied:
-    """``good``, each backend with the servers it has ``now`` as far as it is the same service and port."""
-    ports = {frontend.name: (frontend.cluster, frontend.service, frontend.port) for frontend in now.spec.frontends}
-    servers = {
-        frontend.name: now.servers.get(frontend.name, ())
-        for frontend in good.spec.frontends
-        if ports.get(frontend.name) == (frontend.cluster, frontend.service, frontend.port)
-    }
-    return dataclasses.replace(good, servers={**good.servers, **servers})
+def _serves(text: str) -> bool:
+    return re.search(r"^\s*(frontend|listen)\s", text, re.MULTILINE) is not None
+
+
+def _by_service(snapshots: Iterable[Snapshot]) -> dict[tuple[str, str], Snapshot | Unusable]:
+    return {(found.cluster, found.service): found for found in snapshots}
 
 
 def _with_snapshots(before: Applied, snapshots: Sequence[Snapshot]) -> tuple[Applied, tuple[str, ...]]:
     """``before`` with new servers where these snapshots concern it, and what stood in the way."""
-    given: dict[tuple[str, str], Snapshot | Unusable] = {(found.cluster, found.service): found for found in snapshots}
+    by_service = _by_service(snapshots)
     spec = before.spec
-    concerned = [frontend for frontend in spec.frontends if (frontend.cluster, frontend.service) in given]
-    wanted = target(dataclasses.replace(spec, frontends=tuple(concerned)), given, before.servers)
+    concerned = [frontend for frontend in spec.frontends if (frontend.cluster, frontend.service) in by_service]
+    wanted = target(dataclasses.replace(spec, frontends=tuple(concerned)), by_service, before.servers)
     return dataclasses.replace(before, servers={**before.servers, **wanted.servers}), wanted.problems
-
-
-def _newest(given: Given, saved: Saved) -> Given:
-    """A state run that waited in Salt's queue may bring an older snapshot than a sync brought meanwhile."""
-    return {key: saved.newest(found) if isinstance(found, Snapshot) else found for key, found in given.items()}
-
-
-def _given(spec: Spec, pillar: Any) -> Given:
-    """What the ext_pillar gave for each (cluster, service) of the spec, checked."""
-    found: dict[tuple[str, str], Snapshot | Unusable] = {}
-    for frontend in spec.frontends:
-        key = (frontend.cluster, frontend.service)
-        found[key] = _one_given(pillar, *key)
-    return found
-
-
-def _one_given(pillar: Any, cluster: str, service: str) -> Snapshot | Unusable:
-    if not isinstance(pillar, Mapping) or not isinstance(pillar.get("snapshots"), Mapping):
-        return Unusable("pillar haproxy_edge is missing: is ext_pillar haproxy_edge configured on the master?")
-    by_service = pillar["snapshots"].get(cluster)
-    text = by_service.get(service, UNKNOWN) if isinstance(by_service, Mapping) else UNKNOWN
-    if text == UNKNOWN:
-        return Unusable(
-            f"unknown to the master: is it in 'services' of engine k8s_endpoints (cluster {cluster}), and does the "
-            "master's log say that it is followed?"
-        )
-    try:
-        checked = snapshot.check(text)
-    except SnapshotError as error:
-        return Unusable(f"the master's snapshot is refused: {error}")
-    if (checked.cluster, checked.service) != (cluster, service):
-        return Unusable(f"the master gave a snapshot of {checked.cluster} {checked.service}")
-    return checked

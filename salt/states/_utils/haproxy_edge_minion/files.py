@@ -1,24 +1,17 @@
-"""The edge's files: where they are, how they are replaced, and the record of what was applied.
+"""The edge's files: where they are and how they are replaced.
 
-A file is replaced whole or not at all, and is on the disk before anything goes on. A record that cannot be read counts
-as absent: everything can be made again from what the master says.
+A file is replaced whole or not at all, and is on the disk before anything goes on.
 """
 
 from __future__ import annotations
 
 import contextlib
 import fcntl
-import json
 import os
 import tempfile
-from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-from haproxy_edge_minion.renderer import fill
-from haproxy_edge_minion.snapshot import Server
-from haproxy_edge_minion.spec import Spec, resolve
 
 BACKUP_SUFFIX = ".before-haproxy-edge"
 
@@ -48,6 +41,16 @@ class Paths:
         return self.state / "good.json"
 
     @property
+    def edited(self) -> Path:
+        """A configuration file that somebody edited by hand, until what runs is known not to come from it."""
+        return self.state / "edited-by-hand.cfg"
+
+    @property
+    def edited_before(self) -> Path:
+        """The same, afterwards; kept for whoever wrote it."""
+        return self.state / "edited-by-hand.last.cfg"
+
+    @property
     def snapshots(self) -> Path:
         """The directory of accepted snapshots."""
         return self.state / "snapshots"
@@ -63,50 +66,14 @@ class Paths:
         return self.state / "sequence"
 
     @property
+    def told(self) -> Path:
+        """What the master was told last."""
+        return self.state / "told"
+
+    @property
     def leaving(self) -> Path:
         """Since when which server drains away."""
         return self.state / "leaving.json"
-
-
-@dataclass(frozen=True)
-class Applied:
-    """What the configuration file holds, enough to make it again without master, pillar or template.
-
-    ``skeleton`` is the digest of ``template`` (the site's rendered template, sealed) and of the server flags;
-    ``pillar`` is the host's pillar ``haproxy``. One file, so that its parts cannot be of different runs.
-    """
-
-    skeleton: str
-    servers: Mapping[str, tuple[Server, ...]]
-    template: str
-    pillar: Mapping[str, Any]
-
-    @property
-    def spec(self) -> Spec:
-        """``pillar``, resolved."""
-        return resolve(self.pillar)
-
-    @property
-    def text(self) -> str:
-        """The configuration."""
-        return fill(self.template, self.spec, self.servers)
-
-    def to_json(self) -> str:
-        servers = {backend: [asdict(server) for server in listed] for backend, listed in self.servers.items()}
-        record = {"skeleton": self.skeleton, "servers": servers, "template": self.template, "pillar": self.pillar}
-        return json.dumps(record, sort_keys=True, default=str)
-
-    @classmethod
-    def load(cls, path: Path) -> Applied | None:
-        """None when there is no usable record."""
-        try:
-            raw = json.loads(read(path))
-            servers = {backend: tuple(Server(**item) for item in listed) for backend, listed in raw["servers"].items()}
-            loaded = cls(raw["skeleton"], servers, raw["template"], raw["pillar"])
-            resolve(loaded.pillar)
-        except (ValueError, KeyError, TypeError, AttributeError):
-            return None
-        return loaded
 
 
 @contextlib.contextmanager

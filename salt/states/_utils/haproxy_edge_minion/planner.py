@@ -27,6 +27,8 @@ from haproxy_edge_minion.snapshot import Server, Snapshot
 from haproxy_edge_minion.spec import Frontend, Spec
 
 Servers = Mapping[str, tuple[Server, ...]]
+# the first HAProxy whose `add server` and `del server` are not experimental
+RUNTIME_SERVERS_SINCE = (2, 6)
 # (backend, server name)
 Name = tuple[str, str]
 
@@ -107,10 +109,13 @@ def plan(
         return Plan("frontends, settings or server flags changed")
     known = {(server.backend, server.name): server for server in running.servers}
     wanted = {(backend, server.name): server for backend, listed in servers.items() for server in listed}
+    way = _by_commands(spec, wanted, known, overdue)
+    if way.changes and running.is_older_than(*RUNTIME_SERVERS_SINCE):
+        return Plan(f"HAProxy {running.version} takes no servers at run time; from 2.6 on no pod change reloads")
     strange = next((name for name, server in wanted.items() if not _same_place(server, known.get(name))), None)
     if strange:
         return Plan(f"server {'/'.join(strange)} runs with another address than its name says")
-    return _by_commands(spec, wanted, known, overdue)
+    return way
 
 
 def _by_commands(

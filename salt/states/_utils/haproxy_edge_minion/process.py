@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
+from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.deeds import Stopwatch
-from haproxy_edge_minion.files import Applied
 from haproxy_edge_minion.planner import Name, Plan, plan
 from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
 
@@ -57,9 +57,10 @@ class Process:
         self.version = found.version
         return found
 
-    def plan(self, applied: Applied, overdue: frozenset[Name] = frozenset()) -> Plan:
-        """The way from what runs to ``applied``."""
-        return plan(applied.spec, applied.skeleton, applied.servers, self.running(), overdue=overdue)
+    def plan(self, applied: Applied, overdue: frozenset[Name] = frozenset()) -> tuple[Running | None, Plan]:
+        """What runs, and the way from there to ``applied``."""
+        running = self.running()
+        return running, plan(applied.spec, applied.skeleton, applied.servers, running, overdue=overdue)
 
     def adjust(self, applied: Applied, wanted: Plan, watch: Stopwatch) -> str | None:
         """Give the commands of ``wanted``; None when it then serves ``applied``, else why a reload must help."""
@@ -70,7 +71,7 @@ class Process:
             return str(error)
         finally:
             watch.lap("runtime")
-        left = self.plan(applied) if wanted.changes else Plan()
+        left = self.plan(applied)[1] if wanted.changes else Plan()
         watch.lap("prove")
         return None if left.parity else left.reload_reason or f"after the runtime commands, still: {left.counts}"
 
@@ -92,13 +93,15 @@ class Process:
         return None if self._proven(applied, pid_before, since) else self.service.journal(since)
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float) -> bool:
-        look_at_journal, spec = since + _JOURNAL_EVERY, applied.spec
+        look_at_journal, gone = since + _JOURNAL_EVERY, False
         while (now := self._clock()) < since + PROOF_TIMEOUT:
             running = self.running()
             if running and running.pid != pid_before:
-                return plan(spec, applied.skeleton, applied.servers, running).parity
+                return plan(applied.spec, applied.skeleton, applied.servers, running).parity
             if now >= look_at_journal:
-                if any(word in self.service.journal(since) for word in _FAILED):
+                # systemd starts a dead one again at once, so only the second look that finds none means that it is gone
+                was_gone, gone = gone, not self.service.running()
+                if (was_gone and gone) or any(word in self.service.journal(since) for word in _FAILED):
                     return False
                 look_at_journal = now + _JOURNAL_EVERY
             self._sleep(_POLL)

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "e32ef80f974eacb70ebc8edbb5bfc71530df22bb85c95b21ba24d166d7994b20"
+MODULES = "97dc03618f405a2ca2f8eab19a772498c7857a156fe715d223e0a40c6821bda5"

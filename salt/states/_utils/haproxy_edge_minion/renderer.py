@@ -18,6 +18,7 @@ from haproxy_edge_minion.spec import Frontend, Spec
 MARKER = "# haproxy-edge: servers of"
 DIGEST_PLACEHOLDER = "@haproxy-edge-skeleton-digest@"
 DIGEST_VARIABLE = "HAPROXY_EDGE_SKELETON"
+_STAMP = "# haproxy-edge: sha256 of all lines above: "
 # absolute weights: "100%" of a server that started at 0 would stay 0
 READY_WEIGHT = 100
 
@@ -53,13 +54,16 @@ def seal(skeleton: str, spec: Spec) -> tuple[str, str]:
     missing = [frontend.name for frontend in spec.frontends if lines.count(f"{MARKER} {frontend.name}") != 1]
     if missing:
         raise SkeletonError(f"the template must hold one line '{MARKER} NAME' for each of: {', '.join(missing)}")
+    unserved = [name for name, _, binds in spec.listeners if binds and f"frontend {name}" not in lines]
+    if unserved:
+        raise SkeletonError(f"the template must hold a 'frontend NAME' for each of: {', '.join(unserved)}")
     flags = [f"{frontend.name} {server_flags(spec, frontend)}" for frontend in spec.frontends]
     digest = hashlib.sha256("\n".join([skeleton, *flags]).encode()).hexdigest()
     return skeleton.replace(DIGEST_PLACEHOLDER, digest), digest
 
 
 def fill(skeleton: str, spec: Spec, servers: Mapping[str, Iterable[Server]]) -> str:
-    """The configuration: each marker followed by the server lines of its backend; ends in a newline."""
+    """The configuration: each marker followed by the server lines of its backend; stamped, and ends in a newline."""
     flags = {f"{MARKER} {frontend.name}": server_flags(spec, frontend) for frontend in spec.frontends}
     filled: list[str] = []
     for line in skeleton.rstrip().splitlines():
@@ -68,4 +72,15 @@ def fill(skeleton: str, spec: Spec, servers: Mapping[str, Iterable[Server]]) -> 
         if marked is not None:
             backend = line.strip()[len(MARKER) + 1 :]
             filled += [server_line(server, marked) for server in servers.get(backend, ())]
-    return "\n".join(filled) + "\n"
+    return stamp("\n".join(filled) + "\n")
+
+
+def stamp(text: str) -> str:
+    """``text`` with a last line by which an edit by hand, or a torn file, is seen."""
+    return f"{text}{_STAMP}{hashlib.sha256(text.encode()).hexdigest()}\n"
+
+
+def is_whole(text: str) -> bool:
+    """Whether ``text`` is as `fill` made it, whenever that was."""
+    above, mark, _ = text.rpartition(_STAMP)
+    return bool(mark) and stamp(above) == text

@@ -18,6 +18,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from haproxy_edge_minion.commands import Command
 from haproxy_edge_minion.renderer import DIGEST_VARIABLE
@@ -28,6 +29,7 @@ _PROMPT = "\n> "
 # commands sent before their answers are read; more could fill both directions' buffers and wait for ever
 _WINDOW = 50
 _QUESTIONS = ("show info", f"show env {DIGEST_VARIABLE}", "show servers state")
+_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight", "srv_admin_state", "srv_check_state")
 # srv_admin_state, bits FMAINT and CMAINT: by command, by configuration
 IN_MAINTENANCE = 0x01 | 0x04
 # srv_check_state, bit ENABLED: an added server's checks stand still until told
@@ -38,9 +40,11 @@ class RuntimeApiError(Exception):
     """The socket did not answer, or not as the manual says; the message carries the answer."""
 
 
-@dataclass(frozen=True)
-class RunningServer:
-    """One row of ``show servers state``. ``admin_state`` is 0 when nobody put it into maintenance or drain."""
+class RunningServer(NamedTuple):
+    """One row of ``show servers state``. ``admin_state`` is 0 when nobody put it into maintenance or drain.
+
+    A tuple, because there are thousands in each answer.
+    """
 
     backend: str
     name: str
@@ -62,6 +66,10 @@ class Running:
     skeleton: str | None
     servers: frozenset[RunningServer]
     version: str = ""
+
+    def is_older_than(self, major: int, minor: int) -> bool:
+        """Of an unknown version nothing is said."""
+        return bool(self.version) and tuple(map(int, self.version.split(".")[:2])) < (major, minor)
 
 
 class RuntimeApi:
@@ -145,22 +153,23 @@ def _servers(answer: str) -> Iterator[RunningServer]:
     header, *rows = rest.splitlines() or [""]
     if version.strip() != "1" or not header.startswith("# "):
         raise ValueError(f"'show servers state' begins with {version[:80]!r}")
-    columns = header[2:].split()
+    at = _columns(header[2:].split())
     for row in filter(None, rows):
-        cells = dict(zip(columns, row.split(" "), strict=False))
-        yield _server(cells)
-
-
-def _server(cells: dict[str, str]) -> RunningServer:
-    try:
-        return RunningServer(
-            backend=cells["be_name"],
-            name=cells["srv_name"],
-            address=cells["srv_addr"],
-            port=int(cells["srv_port"]),
-            weight=int(cells["srv_uweight"]),
-            admin_state=int(cells["srv_admin_state"]),
-            checked=bool(int(cells["srv_check_state"]) & _CHECK_ENABLED),
+        cells = row.split(" ")
+        yield RunningServer(
+            cells[at[0]],
+            cells[at[1]],
+            cells[at[2]],
+            int(cells[at[3]]),
+            int(cells[at[4]]),
+            int(cells[at[5]]),
+            bool(int(cells[at[6]]) & _CHECK_ENABLED),
         )
-    except KeyError as error:
-        raise ValueError(f"'show servers state' has no column {error}") from error
+
+
+def _columns(names: list[str]) -> list[int]:
+    """Where the fields of a `RunningServer` stand."""
+    missing = [name for name in _COLUMNS if name not in names]
+    if missing:
+        raise ValueError(f"'show servers state' has no column {', '.join(missing)}")
+    return [names.index(name) for name in _COLUMNS]

@@ -6,11 +6,24 @@ cannot be read counts as absent, so a damaged one never locks an edge out.
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from haproxy_edge_minion.files import read, replace
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError, check
+
+# how the master writes it: generation and digest without parsing thousands of servers
+_HEAD = re.compile(r'\{"cluster":"[^"]*","digest":"(sha256:[0-9a-f]{64})","generation":([1-9][0-9]{0,18}),')
+_HEAD_LENGTH = 300
+
+
+class Version(NamedTuple):
+    """Which snapshot it is."""
+
+    generation: int
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -27,12 +40,24 @@ class Saved:
         except SnapshotError:
             return None
 
+    def version(self, cluster: str, service: str) -> Version | None:
+        """Of what `load` would give, but only its head is looked at."""
+        try:
+            with self._path(cluster, service).open(errors="replace") as file:
+                found = _HEAD.match(file.read(_HEAD_LENGTH))
+        except FileNotFoundError:
+            return None
+        if found:
+            return Version(int(found[2]), found[1])
+        loaded = self.load(cluster, service)
+        return Version(loaded.generation, loaded.digest) if loaded else None
+
     def newest(self, offered: Snapshot) -> Snapshot:
         """``offered``, or what is saved when that is newer and of other content."""
-        saved = self.load(offered.cluster, offered.service)
+        saved = self.version(offered.cluster, offered.service)
         if saved is None or saved.digest == offered.digest or saved.generation < offered.generation:
             return offered
-        return saved
+        return self.load(offered.cluster, offered.service) or offered
 
     def save(self, snapshot: Snapshot) -> None:
         """On the disk when it returns. Raises ``OSError`` with the old one untouched."""

@@ -68,6 +68,9 @@ class Spec:
     check: Check
     hard_stop_after: str
     drain_timeout: int
+    reconcile_interval: int
+    health_binds: tuple[str, ...]
+    metrics_binds: tuple[str, ...]
     globals: Mapping[str, Any]
     defaults: Mapping[str, Any]
     discouraged: tuple[str, ...]
@@ -75,7 +78,14 @@ class Spec:
     @classmethod
     def nothing(cls) -> Spec:
         """A spec without frontends."""
-        return cls((), Check("2s", 3, 2), "30m", 300, {}, {}, ())
+        return cls((), Check("2s", 3, 2), "30m", 300, 60, (), (), {}, {}, ())
+
+    @property
+    def listeners(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
+        """(name in the configuration, pillar key, binds) of everything that listens."""
+        yield from ((frontend.name, frontend.key, frontend.binds) for frontend in self.frontends)
+        yield HEALTH, "haproxy.health_bind", self.health_binds
+        yield METRICS, "haproxy.metrics_bind", self.metrics_binds
 
 
 @dataclass(frozen=True)
@@ -201,7 +211,12 @@ HAPROXY_KEYS = (
     Key("check", {}, "health checks of every server", _mapping),
     Key("hard_stop_after", "30m", "how long an old worker may live after a reload", _time),
     Key("drain_timeout", 300, "seconds that connections to a server which is gone may go on", _whole(0, 604_800)),
+    Key("reconcile_interval", 60, "seconds between two looks of the edge at itself", _whole(5, 86_400)),
+    Key("health_bind", None, "where to answer by HTTP whether every frontend has a live server", _optional(_lines)),
+    Key("metrics_bind", None, "where HAProxy's own Prometheus exporter answers, at `/metrics`", _optional(_lines)),
 )
+# a dot is no character of a frontend's name in the pillar, so none can be called like these
+HEALTH, METRICS = "haproxy-edge.health", "haproxy-edge.metrics"
 _SHORT_FORMS = {"bind": "websecure", "bind_insecure": "web"}
 _TIMEOUTS = {"connect": "2s", "client": "1h", "server": "1h", "check": "2s"}
 
@@ -220,19 +235,22 @@ def resolve(haproxy: Any) -> Spec:
     }
     if not frontends and not problems:
         problems.append("haproxy: no bind, no bind_insecure and no frontends: nothing would be served")
-    problems += _shared_addresses(frontends)
-    if problems:
-        raise SpecError(problems)
-    sections["defaults"]["timeouts"] = {**_TIMEOUTS, **sections["defaults"]["timeouts"]}
-    return Spec(
+    spec = Spec(
         frontends=frontends,
         check=Check(**sections["check"]),
         hard_stop_after=top["hard_stop_after"],
         drain_timeout=top["drain_timeout"],
+        reconcile_interval=top["reconcile_interval"],
+        health_binds=_listed(top["health_bind"]) if top["health_bind"] else (),
+        metrics_binds=_listed(top["metrics_bind"]) if top["metrics_bind"] else (),
         globals=sections["global"],
-        defaults=sections["defaults"],
+        defaults={**sections["defaults"], "timeouts": {**_TIMEOUTS, **sections["defaults"]["timeouts"]}},
         discouraged=("haproxy.bind_insecure",) if top["bind_insecure"] else (),
     )
+    problems += _shared_addresses(spec)
+    if problems:
+        raise SpecError(problems)
+    return spec
 
 
 def _section(raw: Mapping[Any, Any], path: str, keys: tuple[Key, ...], problems: list[str]) -> dict[str, Any]:
@@ -285,15 +303,15 @@ def _frontend(name: str, raw: Mapping[Any, Any], path: str, problems: list[str])
         yield Frontend(name=name, binds=binds, key=path, **values)
 
 
-def _shared_addresses(frontends: tuple[Frontend, ...]) -> Iterator[str]:
+def _shared_addresses(spec: Spec) -> Iterator[str]:
     taken: dict[tuple[str, str], str] = {}
-    for frontend in frontends:
-        for bind in frontend.binds:
+    for _, key, binds in spec.listeners:
+        for bind in binds:
             for address in bind.split()[0].split(","):
                 place = _place(address)
                 if place in taken:
-                    yield f"{frontend.key}: {bind!r}: {taken[place]} already listens there"
-                taken.setdefault(place, frontend.key)
+                    yield f"{key}: {bind!r}: {taken[place]} already listens there"
+                taken.setdefault(place, key)
 
 
 def _place(address: str) -> tuple[str, str]:

@@ -1,0 +1,91 @@
+"""What a run of a lane looks like from outside: plain mappings, in which no failure is an exception.
+
+Each failure an edge foresees becomes a line of ``problems``, or the reason why it needs the state lane.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Callable
+from typing import Any
+
+from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded, Step
+from haproxy_edge_minion.files import read, replace
+from haproxy_edge_minion.payload import unpack
+from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
+
+
+def configured(edge: Edge, prepare: Callable[[], Prepared], *, key: Any, test: bool) -> dict[str, Any]:
+    """The file written, or with ``test`` only judged; ``key`` is what acknowledgements are signed with."""
+    result: dict[str, Any] = {"changed": False, "diff": "", "problems": [], "discouraged": []}
+    try:
+        prepared = prepare()
+        result["problems"] = list(prepared.problems)
+        result["discouraged"] = list(prepared.spec.discouraged)
+        if not test:
+            edge.keep(prepared)
+            _keep_key(edge, key)
+        if edge.differs(prepared):
+            result["diff"] = diff(read(edge.paths.config), prepared.text)
+            edge.check(prepared) if test else edge.write(prepared)
+            result["changed"] = True
+    except (EdgeError, OSError) as error:
+        # nothing was replaced, or only by the whole new file
+        return {**result, "changed": False, "diff": "", "problems": [*result["problems"], *str(error).splitlines()]}
+    return result
+
+
+def served(edge: Edge, work: Callable[[], Step | None]) -> dict[str, Any]:
+    """What ``work`` did, and what ``edge`` met on the way."""
+    step, problems = None, []
+    try:
+        step = work()
+    except (EdgeError, OSError) as error:
+        problems = str(error).splitlines()
+    return {**told(step), "found": list(edge.found), "problems": problems}
+
+
+def offered(payload: Any) -> tuple[str, list[Snapshot], list[str]]:
+    """(order, snapshots, problems) of a hot order."""
+    try:
+        return (*unpack(payload), [])
+    except SnapshotError as error:
+        return "", [], str(error).splitlines()
+
+
+def synced(edge: Edge, snapshots: list[Snapshot]) -> dict[str, Any]:
+    """The part of the acknowledgement that tells what came of it."""
+    try:
+        done = edge.sync(snapshots)
+    except StateNeeded as error:
+        return {"state_needed": str(error)}
+    except (EdgeError, OSError) as error:
+        return {"problems": str(error).splitlines()}
+    return {"done": done.told, "problems": done.problems}
+
+
+def reconciled(edge: Edge) -> tuple[dict[str, Any], str | None]:
+    """(what was done, why only the state lane can help)."""
+    try:
+        done = edge.reconcile()
+    except (EdgeError, OSError) as error:
+        needed = str(error) if isinstance(error, StateNeeded) else None
+        return {**told(None), "found": list(edge.found), "problems": str(error).splitlines()}, needed
+    return {**told(done.step), "found": list(done.found), "problems": list(done.problems)}, None
+
+
+def told(step: Step | None) -> dict[str, Any]:
+    """A step in two words."""
+    return {"action": step.action if step else None, "reason": step.reason if step else None}
+
+
+def diff(before: str, after: str) -> str:
+    """For people."""
+    lines = difflib.unified_diff(before.splitlines(), after.splitlines(), "haproxy.cfg", "haproxy.cfg", lineterm="")
+    return "\n".join(lines)
+
+
+def _keep_key(edge: Edge, key: Any) -> None:
+    if isinstance(key, str) and key != read(edge.paths.ack_key):
+        replace(edge.paths.ack_key, key, mode=0o600)
