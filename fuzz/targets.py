@@ -19,9 +19,10 @@ import jinja2
 from haproxy_edge import slices
 from haproxy_edge.model import Snapshot as Stored
 from haproxy_edge_minion import commands, snapshot
+from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.edge import Edge, Prepared
-from haproxy_edge_minion.files import Applied, Paths
+from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.renderer import fill, seal, server_flags, server_line
