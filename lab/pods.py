@@ -9,6 +9,8 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import time
+from collections import deque
 from pathlib import Path
 
 from lab import fabric, tls
@@ -39,9 +41,10 @@ http {{
 
 
 class Pod:
-    """One pod; ``node`` is only a name."""
+    """One pod; ``node`` is only a name. ``ended_at`` is by ``time.monotonic()``, None while it is there."""
 
     def __init__(self, name: str, address: str, certificate: tls.Certificate, *, node: str = "node-1") -> None:
+        self.ended_at: float | None = None
         self.name = name
         self.address = address
         self.node = node
@@ -50,6 +53,7 @@ class Pod:
 
     def start(self) -> None:
         """Returns when both nginx and the backend accept."""
+        self.ended_at = None
         self.directory.mkdir(parents=True, exist_ok=True)
         namespace, length = fabric.namespace("pods"), "64" if ":" in self.address else "24"
         nodad = ["nodad"] if ":" in self.address else []
@@ -78,12 +82,14 @@ class Pod:
 
     def stop(self) -> None:
         """Stop accepting, let open requests end."""
+        self.ended_at = time.monotonic()
         end(self.directory / "nginx.pid", patience=3, first=signal.SIGQUIT)
         end(self.directory / "backend.pid", patience=1)
         self._drop_address()
 
     def kill(self) -> None:
         """No warning: processes killed, address gone."""
+        self.ended_at = time.monotonic()
         self._drop_address()
         for name in ("nginx", "backend"):
             end(self.directory / f"{name}.pid", patience=0.1, first=signal.SIGKILL)
@@ -102,10 +108,11 @@ class Pod:
 
 
 class Pods:
-    """Makes pods with addresses that are used once only."""
+    """Makes pods, each with a name of its own. The address is the one that nobody has had for longest."""
 
     def __init__(self) -> None:
         self._certificate = tls.make(RUN / "pods-tls", [HOST_NAME])
+        self._addresses = deque(range(11, 251))
         self._number = 10
         self.all: list[Pod] = []
 
@@ -116,14 +123,26 @@ class Pods:
 
     def add(self, *, version: int = 4) -> Pod:
         """Start one more."""
-        self._number += 1
-        if self._number > 250:
-            raise LabError("no pod address is left in this lab")
-        address = fabric.pod_address(self._number, version)
-        pod = Pod(f"app-{self._number}", address, self._certificate, node=f"node-{self._number % 3 + 1}")
+        pod = self.make(version=version)
         pod.start()
+        return pod
+
+    def make(self, *, version: int = 4) -> Pod:
+        """One more, with name and address, not yet started."""
+        self._number += 1
+        address = fabric.pod_address(self._free(), version)
+        pod = Pod(f"app-{self._number}", address, self._certificate, node=f"node-{self._number % 3 + 1}")
         self.all.append(pod)
         return pod
+
+    def _free(self) -> int:
+        taken = {pod.address for pod in self.all if pod.ended_at is None}
+        for _ in range(len(self._addresses)):
+            self._addresses.rotate(-1)
+            number = self._addresses[-1]
+            if taken.isdisjoint(fabric.pod_address(number, version) for version in (4, 6)):
+                return number
+        raise LabError("no pod address is left in this lab: stop pods that are not needed any more")
 
 
 def stop_all() -> None:

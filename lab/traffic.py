@@ -31,7 +31,10 @@ class Place:
 
 @dataclass(frozen=True)
 class Record:
-    """One connection: who answered, or why nobody did; ``client`` is the address the pod was told."""
+    """One connection: who answered, or why nobody did; ``client`` is the address the pod was told.
+
+    That of a stream is written when the stream has ended: its ``error`` says who cut it, and is empty at the very end.
+    """
 
     place: str
     start: float
@@ -46,10 +49,20 @@ class Record:
 
 
 class Probe:
-    """Connections at ``rate`` a second to each place, for ``seconds`` at most, and a stream to each if asked."""
+    """Connections at ``rate`` a second to each place, for ``seconds`` at most; ``streams`` to each without TLS.
+
+    Several probes may run at once when each has a ``name`` of its own.
+    """
 
     def __init__(
-        self, places: Sequence[Place], *, rate: float, seconds: float, authority: Path | None = None, streams: int = 0
+        self,
+        places: Sequence[Place],
+        *,
+        rate: float,
+        seconds: float,
+        authority: Path | None = None,
+        streams: int = 0,
+        name: str = "traffic",
     ) -> None:
         self._order = {
             "places": [vars(place) for place in places],
@@ -58,10 +71,12 @@ class Probe:
             "authority": str(authority) if authority else None,
             "streams": streams,
         }
-        self._output = RUN / "traffic.jsonl"
+        self._output = RUN / f"{name}.jsonl"
         self._process: subprocess.Popen[bytes] | None = None
         self._records: list[Record] = []
         self._read = 0
+
+        self._streams: list[Record] = []
 
     def __enter__(self) -> Probe:
         command = [sys.executable, "-m", "lab.traffic_worker", json.dumps(self._order)]
@@ -94,16 +109,22 @@ class Probe:
                 self._process.wait(5)
 
     def records(self) -> list[Record]:
-        """All so far, by their end."""
+        """All so far, by their end; streams have a list of their own."""
         with self._output.open() as output:
             output.seek(self._read)
             for line in iter(output.readline, ""):
                 # the last line may still be being written
                 if not line.endswith("\n"):
                     break
-                self._records.append(Record(*json.loads(line)))
+                record = Record(*json.loads(line))
+                (self._streams if record.place.startswith("stream ") else self._records).append(record)
                 self._read += len(line)
         return self._records
+
+    def streams(self) -> list[Record]:
+        """Those that have ended so far."""
+        self.records()
+        return self._streams
 
 
 def converged(records: Sequence[Record], changed_at: float, wanted: frozenset[str]) -> dict[str, float] | None:

@@ -1,102 +1,282 @@
 """The client process of `lab.traffic`: makes connections as its one JSON argument says, one JSON line for each.
 
 ``seconds: 0`` means one connection to each place. It ends by itself, or early at SIGTERM.
+
+One loop over epoll and plain sockets: thousands of connections a second have to cost so little that it is never the
+client that is slow. A machine that stood still for a moment makes no failures: see `_STILL`.
 """
 
 from __future__ import annotations
 
-import asyncio
-import contextlib
+import heapq
 import json
+import os
+import select
 import signal
+import socket
 import ssl
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
+# seconds: for one connection and its answer; between two lines of a stream; until a stream that was cut comes again
 _PATIENCE = 5.0
+_STREAM_PAUSE = 0.1
+_COME_AGAIN = 0.05
+# connections that are late by more than this many seconds are given up, or a hiccup would end in a flood
+_CATCH_UP = 3.0
+# a pause of this loop that is longer was the machine's: nobody else's deadline goes on meanwhile
+_STILL = 0.25
 _HOST_NAME = "app.lab"
+_REQUEST = f"GET / HTTP/1.1\r\nHost: {_HOST_NAME}\r\nConnection: close\r\n\r\n".encode()
+_LINE = b"still there\n"
+_READ, _WRITE = select.EPOLLIN | select.EPOLLRDHUP, select.EPOLLOUT
 
 
-class Client:
-    """Connects, asks who answers, and writes down what came."""
+class Broken(Exception):
+    """A connection that came to nothing; the message says why."""
 
-    def __init__(self, authority: str | None) -> None:
+
+class Connection:
+    """One connection, from its opening to the line that says who answers."""
+
+    def __init__(self, place: dict[str, Any], context: ssl.SSLContext | None) -> None:
+        self.place: str = place["name"]
+        self.start = time.monotonic()
+        self.deadline = self.start + _PATIENCE
+        self.pod = self.client = ""
+        self.received = b""
+        self.waits_for = _READ
+        self._request = _REQUEST if place["tls"] else b""
+        self._greeting = not place["tls"]
+        family = socket.AF_INET6 if ":" in place["address"] else socket.AF_INET
+        self.socket: socket.socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK)
+        self.socket.connect_ex((place["address"], place["port"]))
+        if place["tls"]:
+            assert context is not None
+            self._context: ssl.SSLContext | None = context
+            self.waits_for = _WRITE
+        else:
+            self._context = None
+
+    def proceed(self) -> bool:
+        """Go as far as it goes; whether the answer is there. Raises `Broken`."""
+        try:
+            if self._context is not None:
+                self._secure(self._context)
+            if self._request:
+                self.socket.sendall(self._request)
+                self._request = b""
+            self.waits_for = _READ
+            return self._read()
+        except ssl.SSLWantReadError:
+            self.waits_for = _READ
+        except ssl.SSLWantWriteError:
+            self.waits_for = _WRITE
+        except BlockingIOError:
+            self.waits_for = _READ
+        except OSError as error:
+            raise Broken(repr(error)) from error
+        return False
+
+    def _secure(self, context: ssl.SSLContext) -> None:
+        if not isinstance(self.socket, ssl.SSLSocket):
+            failure = self.socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+            if failure:
+                raise OSError(failure, os.strerror(failure))
+            self.socket = context.wrap_socket(
+                self.socket, server_hostname=_HOST_NAME, do_handshake_on_connect=False, suppress_ragged_eofs=False
+            )
+        self.socket.do_handshake()
+        self._context = None
+
+    def _read(self) -> bool:
+        while not self._complete():
+            more = self.socket.recv(65536)
+            if not more:
+                raise Broken(f"ended after {self.received[-80:]!r}")
+            self.received += more
+        return True
+
+    def _complete(self) -> bool:
+        body = self.received if self._greeting else self.received.partition(b"\r\n\r\n")[2]
+        if b"\n" not in body:
+            return False
+        words = body.decode(errors="replace").split()
+        if len(words) < 2:
+            raise Broken(f"answered {body[:80]!r}")
+        self.pod, self.client = words[:2]
+        return True
+
+
+class Stream(Connection):
+    """A connection that stays: a line now and then, each echoed."""
+
+    def __init__(self, place: dict[str, Any]) -> None:
+        super().__init__({**place, "name": f"stream {place['name']}"}, None)
+
+    def say(self) -> None:
+        """The next line; the one before has to be back by now, or come in its time."""
+        self.deadline = time.monotonic() + _PATIENCE
+        try:
+            self.socket.sendall(_LINE)
+        except OSError as error:
+            raise Broken(repr(error)) from error
+
+    def hear(self) -> bool:
+        """Whether the echo is there. Raises `Broken`."""
+        try:
+            more = self.socket.recv(65536)
+        except BlockingIOError:
+            return False
+        except OSError as error:
+            raise Broken(repr(error)) from error
+        if not more:
+            raise Broken("ended")
+        return more.endswith(b"\n")
+
+
+class Load:
+    """All connections of one process."""
+
+    def __init__(self, order: dict[str, Any]) -> None:
+        authority = order["authority"]
         self._context = ssl.create_default_context(cafile=authority) if authority else None
+        self._places = order["places"]
+        self._order = order
+        self._epoll = select.epoll()
+        self._open: dict[int, Connection] = {}
+        self._lines: list[str] = []
+        self._due: list[tuple[float, int, Callable[[], None]]] = []
+        self._number = 0
+        self._look_at = 0.0
+        self._stopped = False
 
-    async def ask(self, place: dict[str, Any]) -> None:
-        start, pod, client, error = time.monotonic(), "", "", ""
+    def once(self) -> None:
+        """One connection to each place."""
+        for place in self._places:
+            self._connect(place)
+        self._until(lambda: not self._open)
+
+    def run(self) -> None:
+        """At the given rate for the given time; open-loop: a slow answer does not slow the next connection down."""
+        signal.signal(signal.SIGTERM, self._stop)
+        until = time.monotonic() + self._order["seconds"]
+        for index, place in enumerate(self._places):
+            # spread over the interval: a place is asked evenly, and the places take turns
+            first = time.monotonic() + index / len(self._places) / self._order["rate"]
+            self._at(first, partial(self._again, place, first))
+            if not place["tls"]:
+                for _ in range(self._order["streams"]):
+                    self._begin_stream(place)
+        self._until(lambda: self._stopped or time.monotonic() >= until)
+        self._stopped = True
+        self._due.clear()
+        for stream in [each for each in self._open.values() if isinstance(each, Stream)]:
+            self._close(stream, "")
+        self._until(lambda: not self._open)
+
+    def _stop(self, *_: object) -> None:
+        self._stopped = True
+
+    def _at(self, moment: float, call: Callable[[], None]) -> None:
+        self._number += 1
+        heapq.heappush(self._due, (moment, self._number, call))
+
+    def _again(self, place: dict[str, Any], due: float) -> None:
+        self._connect(place)
+        following = max(due + 1 / self._order["rate"], time.monotonic() - _CATCH_UP)
+        self._at(following, partial(self._again, place, following))
+
+    def _connect(self, place: dict[str, Any]) -> None:
+        self._watch(Connection(place, self._context))
+
+    def _begin_stream(self, place: dict[str, Any]) -> None:
+        self._watch(Stream(place))
+
+    def _watch(self, connection: Connection) -> None:
+        descriptor = connection.socket.fileno()
+        self._open[descriptor] = connection
+        self._epoll.register(descriptor, connection.waits_for)
+
+    def _until(self, over: Callable[[], bool]) -> None:
+        before = time.monotonic()
+        while not over():
+            now = time.monotonic()
+            self._expire(now, stood_still=now - before if now - before > _STILL else 0.0)
+            before = now
+            while self._due and self._due[0][0] <= now:
+                heapq.heappop(self._due)[2]()
+            pause = self._due[0][0] - time.monotonic() if self._due else 0.1
+            for descriptor, _ in self._epoll.poll(min(max(pause, 0.0), 0.1)):
+                self._proceed(descriptor)
+            self._flush()
+
+    def _proceed(self, descriptor: int) -> None:
+        connection = self._open[descriptor]
         try:
-            answer = await asyncio.wait_for(self._answer(place), _PATIENCE)
-            pod, client = answer.split()[:2]
-        except (OSError, asyncio.TimeoutError, ValueError, EOFError) as failure:
-            error = repr(failure) or "?"
-        self._write(place["name"], start, pod, client, error)
+            if isinstance(connection, Stream) and connection.pod:
+                if connection.hear():
+                    self._at(time.monotonic() + _STREAM_PAUSE, partial(self._say, connection))
+                return
+            waited = connection.waits_for
+            if connection.proceed():
+                self._answered(connection)
+            elif connection.waits_for != waited:
+                self._epoll.modify(descriptor, connection.waits_for)
+        except Broken as error:
+            self._close(connection, str(error))
 
-    async def stream(self, place: dict[str, Any], until: float) -> None:
-        """One line a tenth of a second, echoed, until the end; a record only when it was cut."""
-        start, pod, error = time.monotonic(), "", ""
-        try:
-            reader, writer = await asyncio.wait_for(asyncio.open_connection(place["address"], place["port"]), _PATIENCE)
-            pod = (await asyncio.wait_for(reader.readuntil(b"\n"), _PATIENCE)).decode().split()[0]
-            while time.monotonic() < until:
-                writer.write(b"still there\n")
-                await asyncio.wait_for(reader.readuntil(b"\n"), _PATIENCE)
-                await asyncio.sleep(0.1)
-            writer.close()
-        except (OSError, asyncio.TimeoutError, EOFError, IndexError) as failure:
-            error = f"stream cut: {failure!r}"
-        except asyncio.CancelledError:
-            return
-        if error:
-            self._write(f"stream {place['name']}", start, pod, "", error)
+    def _answered(self, connection: Connection) -> None:
+        if isinstance(connection, Stream):
+            self._say(connection)
+        else:
+            self._close(connection, "")
 
-    async def _answer(self, place: dict[str, Any]) -> str:
-        secure = {"ssl": self._context, "server_hostname": _HOST_NAME} if place["tls"] else {}
-        reader, writer = await asyncio.open_connection(place["address"], place["port"], **secure)
-        try:
-            if place["tls"]:
-                writer.write(f"GET / HTTP/1.1\r\nHost: {_HOST_NAME}\r\nConnection: close\r\n\r\n".encode())
-                await reader.readuntil(b"\r\n\r\n")
-            return (await reader.readuntil(b"\n")).decode()
-        finally:
-            writer.close()
+    def _say(self, stream: Stream) -> None:
+        if self._open.get(stream.socket.fileno()) is stream:
+            try:
+                stream.say()
+            except Broken as error:
+                self._close(stream, str(error))
 
-    @staticmethod
-    def _write(place: str, start: float, pod: str, client: str, error: str) -> None:
-        print(json.dumps([place, start, time.monotonic(), pod, client, error]), flush=True)
+    def _expire(self, now: float, *, stood_still: float) -> None:
+        if stood_still:
+            for connection in self._open.values():
+                connection.deadline += stood_still
+        elif now >= self._look_at:
+            self._look_at = now + _STILL
+            for connection in [each for each in self._open.values() if each.deadline < now]:
+                self._close(connection, f"nothing came for {_PATIENCE:g} s")
 
+    def _close(self, connection: Connection, error: str) -> None:
+        descriptor = connection.socket.fileno()
+        del self._open[descriptor]
+        self._epoll.unregister(descriptor)
+        connection.socket.close()
+        end = time.monotonic()
+        self._lines.append(
+            json.dumps([connection.place, connection.start, end, connection.pod, connection.client, error])
+        )
+        if isinstance(connection, Stream) and error and not self._stopped:
+            place = next(each for each in self._places if f"stream {each['name']}" == connection.place)
+            self._at(end + _COME_AGAIN, partial(self._begin_stream, place))
 
-async def main(order: dict[str, Any]) -> None:
-    client, places = Client(order["authority"]), order["places"]
-    if not order["seconds"]:
-        await asyncio.gather(*(client.ask(place) for place in places))
-        return
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    until = time.monotonic() + order["seconds"]
-    plain = [place for place in places if not place["tls"]]
-    streams = [asyncio.create_task(client.stream(place, until)) for place in plain for _ in range(order["streams"])]
-    loads = [asyncio.create_task(_load(client, place, order["rate"], until, stop)) for place in places]
-    await asyncio.gather(*loads)
-    for stream in streams:
-        stream.cancel()
-    await asyncio.gather(*streams, return_exceptions=True)
+    def _flush(self) -> None:
+        if self._lines:
+            print("\n".join(self._lines), flush=True)
+            self._lines.clear()
 
 
-async def _load(client: Client, place: dict[str, Any], rate: float, until: float, stop: asyncio.Event) -> None:
-    """Open-loop: a slow answer does not slow the next connection down."""
-    under_way: set[asyncio.Task[None]] = set()
-    due = time.monotonic()
-    while not stop.is_set() and time.monotonic() < until:
-        task = asyncio.create_task(client.ask(place))
-        under_way.add(task)
-        task.add_done_callback(under_way.discard)
-        due += 1 / rate
-        with contextlib.suppress(asyncio.TimeoutError):
-            await asyncio.wait_for(stop.wait(), max(0.0, due - time.monotonic()))
-    await asyncio.gather(*under_way)
+def main(order: dict[str, Any]) -> None:
+    load = Load(order)
+    if order["seconds"]:
+        load.run()
+    else:
+        load.once()
 
 
 if __name__ == "__main__":
-    asyncio.run(main(json.loads(sys.argv[1])))
+    main(json.loads(sys.argv[1]))
