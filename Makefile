@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine fuzz lab clean-lab modules-digest
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz lab clean-lab modules-digest
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -35,6 +35,9 @@ bench-engine: venv ## memory and processor time of the engine with 1,000 endpoin
 
 fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; ARGS='--cases 1000 --only pillar'
 	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m fuzz $(ARGS)
+
+bench-hot: venv ## how long a change of pods takes, beside a test.ping; CHANGES=20 is a quick look
+	@$(PYTHON) -m bench.hot $(if $(CHANGES),--changes '$(CHANGES)')
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py

@@ -85,16 +85,23 @@ class EdgeHost:
         leader = self._leader()
         return (Path(f"/proc/{leader}/root") if leader else self.root) / inside.lstrip("/")
 
+    def pids(self, program: str) -> set[int]:
+        """Its processes with ``program`` in their command line, by their ids outside."""
+        found, below = set(), [leader] if (leader := self._leader()) else []
+        while below:
+            pid = below.pop()
+            with contextlib.suppress(OSError):
+                if program in Path(f"/proc/{pid}/cmdline").read_text():
+                    found.add(pid)
+                below += children(pid)
+        return found
+
     def _leader(self) -> int | None:
         """The host's PID 1 as seen from outside."""
         pid = recorded(RUN / f"{self.name}.pid")
         if pid is None:
             return None
-        children: list[str] = []
-        for task in Path(f"/proc/{pid}/task").glob("*/children"):
-            with contextlib.suppress(OSError):
-                children += task.read_text().split()
-        return int(children[0]) if children else None
+        return next(iter(children(pid)), None)
 
     def _minion_active(self) -> bool:
         if self._leader() is None:
@@ -146,6 +153,15 @@ class EdgeHost:
             f"--network-namespace-path=/run/netns/{fabric.namespace(self.name)}",
         ]
         spawn(self.name, _in_own_cgroup(self.name, nspawn))
+
+
+def children(pid: int) -> list[int]:
+    """Of all its threads; none once it is gone."""
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with contextlib.suppress(OSError):
+            found += map(int, task.read_text().split())
+    return found
 
 
 def stop_all() -> None:

@@ -48,6 +48,7 @@ class Lab:
             EdgeHost(f"edge{number}", release="trixie" if number % 3 == 0 else "bookworm")
             for number in range(1, edges + 1)
         ]
+        self._first_pillar = pillar or PILLAR
         self.pillar = RUN / "pillar"
         self._first_pillar = pillar
         self.master = Master(self.pillar)

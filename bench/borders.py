@@ -1,0 +1,68 @@
+"""When a change crossed which border on its way, as the master's own event bus tells it.
+
+Nothing is added to the product for this: doorbells, publishes and returns are events anyway, and a return carries what
+the edge says of its own steps.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from pathlib import Path
+from typing import Any
+
+DOORBELL, PUBLISH = "haproxy_edge/doorbell/hot", "/new"
+# what is done until traffic has moved, by the words of the edge's own acknowledgement
+RUNTIME_STEPS = ("look", "runtime", "prove")
+
+
+@dataclass
+class Events:
+    """``borders``: seconds after the change. ``acks``: one per edge."""
+
+    borders: dict[str, float] = field(default_factory=dict)
+    acks: list[dict[str, Any]] = field(default_factory=list)
+
+
+class Bus:
+    """The bus of the master with that configuration file."""
+
+    def __init__(self, config: Path) -> None:
+        # takes a second, and nobody else here needs it
+        import salt.config
+        import salt.utils.event
+
+        opts = salt.config.master_config(str(config))
+        self._bus = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
+
+    def close(self) -> None:
+        self._bus.destroy()
+
+    def forget(self) -> None:
+        """What came so far."""
+        while self._bus.get_event(no_block=True, full=True) is not None:
+            pass
+
+    def of_change(self, since: float, *, edges: int, patience: float) -> Events:
+        """Of the first hot order after ``since`` (seconds since 1970), until all edges have returned or time is up."""
+        events, job, until = Events(), "", time.monotonic() + patience
+        while len(events.acks) < edges and time.monotonic() < until:
+            event = self._bus.get_event(wait=1, full=True)
+            if event is None:
+                continue
+            tag, data = event["tag"], event["data"]
+            after = _seconds(data.get("_stamp")) - since
+            if tag == DOORBELL:
+                events.borders.setdefault("doorbell", after)
+            elif tag.endswith(PUBLISH) and data.get("fun") == "haproxy_edge.sync" and not job:
+                job = data["jid"]
+                events.borders["published"] = after
+            elif job and tag.startswith(f"salt/job/{job}/ret/"):
+                events.borders["confirmed by all"] = after
+                events.acks.append(data["return"])
+        return events
+
+
+def _seconds(stamp: Any) -> float:
+    return datetime.fromisoformat(str(stamp)).replace(tzinfo=timezone.utc).timestamp()
