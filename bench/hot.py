@@ -140,8 +140,12 @@ def figures(fleet: Fleet, changes: int, per_size: int, say: Say) -> list[Figure]
     return [*figures_of_changes(usual), *figures_of_growth(by_size), *figures_of_largest(largest, LARGEST), *kills]
 
 
+class Interrupted(BaseException):
+    """Not a KeyboardInterrupt: Salt's event bus swallows those."""
+
+
 def _interrupted(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+    raise Interrupted
 
 
 def main() -> int:
@@ -150,7 +154,8 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=CHANGES, help="of the first figure")
     parser.add_argument("--per-size", type=int, default=PER_SIZE, help="changes at each number of servers")
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, _interrupted)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _interrupted)
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -164,7 +169,7 @@ def main() -> int:
     except (LabError, ApiFailure, OSError) as error:
         print(f"bench.hot: {error}", file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except Interrupted:
         print("bench.hot: interrupted", file=sys.stderr)
         return 1
     show(found)

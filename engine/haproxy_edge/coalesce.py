@@ -1,19 +1,29 @@
-"""Spacing of publishes: the first change at once, further ones at most every interval, the last one always.
+"""Spacing of publishes: the first change at once, further ones when the edges are ready for them, the last one always.
 
-Pure: it is told the time and says when to act. It holds names of what changed, never content, so what goes out is
-always the newest.
+Ready is who has confirmed the publish before, for a short while at most: on hosts that are slower than the changes,
+jobs would pile up otherwise, each making the next slower still. Pure: it is told the time and says when to act. It
+holds names of what changed, never content, so what goes out is always the newest.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterable
+
+# seconds that the next publish waits for confirmations of the last; longer, and one slow edge would delay the others
+PATIENCE = 1.0
 
 
 class Coalescer:
     """Collects changed services and says which are due. Times are seconds of one monotonic clock."""
 
-    def __init__(self, min_interval: float) -> None:
+    def __init__(self, min_interval: float, *, patience: float = PATIENCE) -> None:
         self._min_interval = min_interval
+        self._patience = patience
         self._pending: dict[str, None] = {}
         self._not_before = float("-inf")
+        self._order = ""
+        self._awaited: set[str] = set()
+        self._awaited_until = float("-inf")
 
     def add(self, service: str) -> None:
         """Note a change."""
@@ -21,13 +31,25 @@ class Coalescer:
 
     def due_in(self, now: float) -> float | None:
         """Seconds until `take` gives something; None when nothing is pending."""
-        return max(0.0, self._not_before - now) if self._pending else None
+        return max(0.0, self._ready_at() - now) if self._pending else None
 
     def take(self, now: float) -> list[str]:
         """What is due now, in order of its first change; empty when too early."""
-        if not self._pending or now < self._not_before:
+        if not self._pending or now < self._ready_at():
             return []
         taken = list(self._pending)
         self._pending.clear()
         self._not_before = now + self._min_interval
         return taken
+
+    def ordered(self, order: str, edges: Iterable[str], now: float) -> None:
+        """What was taken went out as ``order``; ``edges`` are those that can be expected to confirm it at once."""
+        self._order, self._awaited, self._awaited_until = order, set(edges), now + self._patience
+
+    def confirmed(self, order: str, edge: str) -> None:
+        """An edge has answered an order; when it is the last of the last one, the next may go out."""
+        if order == self._order:
+            self._awaited.discard(edge)
+
+    def _ready_at(self) -> float:
+        return max(self._not_before, self._awaited_until) if self._awaited else self._not_before

@@ -154,6 +154,7 @@ class Daemon:
             self._above[service] = max(generation, self._above.get(service, 0))
             self._changed.add(service)
         self._tracker.confirmed(ack, now)
+        self._coalescer.confirmed(ack.order, ack.edge)
         self._history.confirmed(ack.edge, self._options.cluster, ack.serves, now)
 
     def _act(self) -> None:
@@ -339,12 +340,14 @@ class Daemon:
         if not services:
             return
         try:
-            self._orders.put(lane, self._options.target, self._options.target_type, services)
+            order = self._orders.put(lane, self._options.target, self._options.target_type, services)
         except StoreError:
             # a failing outbox must not lose what is due
             for service in services:
                 self._coalescer.add(service)
             raise
+        if lane == "hot":
+            self._coalescer.ordered(order, self._tracker.keeping_up(), now)
         self._first.difference_update(services)
 
     def _order_behind(self, now: float) -> None:

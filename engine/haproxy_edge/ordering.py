@@ -45,8 +45,8 @@ class Orders:
         """What a former process issued. Raises `StoreError`."""
         self._issued = self._store.issued(self._cluster)
 
-    def put(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> None:
-        """Raises `StoreError` with nothing ordered."""
+    def put(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> str:
+        """The id of the new order. Raises `StoreError` with nothing ordered."""
         order = self._outbox.new(
             lane, tgt=target, tgt_type=target_type, services=services, cluster=self._cluster, now=self._wall()
         )
@@ -58,6 +58,7 @@ class Orders:
         self._waiting[order.id] = lane
         self._counters.orders[lane] += 1
         self.unrung.add(lane)
+        return order.id
 
     def ring(self) -> bool:
         """The doorbell of every lane that has something new; False when one was not heard."""

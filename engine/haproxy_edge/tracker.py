@@ -159,6 +159,14 @@ class Tracker:
         key = f"{self._cluster} {service}"
         return [name for name, edge in sorted(self._edges.items()) if edge.record and key in edge.record.serves]
 
+    def keeping_up(self) -> list[str]:
+        """The edges that have confirmed in time so far, so that they can be expected to do it again."""
+        return [
+            name
+            for name, edge in sorted(self._edges.items())
+            if edge.record and not edge.rings and not edge.record.state_needed
+        ]
+
     def unsaved(self) -> dict[str, EdgeRecord]:
         """What the store does not know yet; `saved` takes a name off."""
         found = {name: self._edges[name] for name in self._unsaved if name in self._edges}

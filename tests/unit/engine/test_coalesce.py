@@ -119,3 +119,37 @@ def test_without_an_interval_every_change_is_due_at_once():
     coalescer.add("a")
 
     assert coalescer.due_in(5) == 0
+
+
+def test_the_next_publish_waits_for_those_that_can_be_expected_to_confirm_the_last():
+    coalescer = Coalescer(0.2, patience=1)
+    coalescer.add("a")
+    assert coalescer.take(0) == ["a"]
+    coalescer.ordered("first", ["edge1", "edge2"], 0)
+    coalescer.add("a")
+    assert coalescer.take(0.5) == []
+    coalescer.confirmed("first", "edge1")
+    coalescer.confirmed("another", "edge2")
+    assert coalescer.due_in(0.5) == 0.5
+    coalescer.confirmed("first", "edge2")
+    assert coalescer.take(0.5) == ["a"]
+
+
+def test_an_edge_that_never_confirms_delays_the_others_for_a_short_while_only():
+    coalescer = Coalescer(0.2, patience=1)
+    coalescer.add("a")
+    coalescer.take(0)
+    coalescer.ordered("first", ["edge1"], 0)
+    coalescer.add("a")
+    assert coalescer.due_in(0.25) == 0.75
+    assert coalescer.take(1) == ["a"]
+
+
+def test_confirmations_never_bring_two_publishes_closer_than_the_interval():
+    coalescer = Coalescer(0.2)
+    coalescer.add("a")
+    coalescer.take(0)
+    coalescer.ordered("first", ["edge1"], 0)
+    coalescer.confirmed("first", "edge1")
+    coalescer.add("a")
+    assert coalescer.due_in(0.05) == 0.2 - 0.05
