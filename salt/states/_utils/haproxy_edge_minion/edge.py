@@ -202,6 +202,7 @@ class Edge:
         if before is None:
             raise StateNeeded(NOTHING_YET)
         wanted, problems = _with_snapshots(before, kept)
+        self.deeds.watch.lap("load")
         leaving, way, _ = self._look(wanted, edited=False)
         if way.reload_reason:
             raise StateNeeded(way.reload_reason)

@@ -107,8 +107,10 @@ def plan(
         return Plan("the running configuration is not ours")
     if running.skeleton != digest:
         return Plan("frontends, settings or server flags changed")
-    known = {(server.backend, server.name): server for server in running.servers}
-    wanted = {(backend, server.name): server for backend, listed in servers.items() for server in listed}
+    # what is as it should be is set aside at once: of thousands of servers, few are not
+    should = {_as_row(backend, server): server for backend, listed in servers.items() for server in listed}
+    known = {(row.backend, row.name): row for row in running.servers.difference(should)}
+    wanted = {(row.backend, row.name): server for row, server in should.items() if row not in running.servers}
     way = _by_commands(spec, wanted, known, overdue)
     if way.changes and running.is_older_than(*RUNTIME_SERVERS_SINCE):
         return Plan(f"HAProxy {running.version} takes no servers at run time; from 2.6 on no pod change reloads")
@@ -116,6 +118,11 @@ def plan(
     if strange:
         return Plan(f"server {'/'.join(strange)} runs with another address than its name says")
     return way
+
+
+def _as_row(backend: str, server: Server) -> RunningServer:
+    """How the runtime API shows ``server`` when nothing is to be done about it."""
+    return RunningServer(backend, server.name, server.address, server.port, weight(server), 0, True)
 
 
 def _by_commands(

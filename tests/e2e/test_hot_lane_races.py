@@ -1,0 +1,154 @@
+"""Everything at once on one edge: the last generation wins, the file is never torn, file and process agree."""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import json
+import os
+import threading
+import time
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from haproxy_edge.model import Snapshot
+
+from lab.processes import wait_for
+
+SALT_CALL = ["/opt/salt/bin/salt-call", "--local", "--out=json", "--log-level=error"]
+SNAPSHOT = "/var/lib/haproxy-edge/snapshots/default.kube-system.traefik.json"
+# how long an edge may take to be right again by itself: its schedule looks once a minute
+MENDED = 120
+
+
+@pytest.fixture
+def edge(world):
+    """One of the edges; its file is looked at all the time, and has to be a whole configuration whenever it is."""
+    edge = world.lab.edges[1]
+    path, seen, over = edge.path("/etc/haproxy/haproxy.cfg"), set(), threading.Event()
+
+    def look():
+        while not over.wait(0.002):
+            seen.add(path.read_text())
+
+    thread = threading.Thread(target=look)
+    thread.start()
+    yield edge
+    over.set()
+    thread.join()
+    for text in seen:
+        edge.path("/tmp/seen.cfg").write_text(text)
+        edge.run(["haproxy", "-c", "-q", "-f", "/tmp/seen.cfg"])
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+
+
+class Lock:
+    """The edge's own lock, held here so that what comes meets in front of it."""
+
+    def __init__(self, edge):
+        self._path = edge.path("/var/lib/haproxy-edge/lock")
+
+    @contextlib.contextmanager
+    def held(self):
+        with self._path.open("w") as file:
+            fcntl.flock(file, fcntl.LOCK_EX)
+            yield
+
+    def await_waiting(self, count):
+        wait_for(lambda: self._waiting() >= count, 60, f"{count} to wait for the lock", every=0.02)
+
+    def _waiting(self):
+        lines = [line.split() for line in Path("/proc/locks").read_text().splitlines()]
+        own = [line[0] for line in lines if line[1] == "FLOCK" and line[4] == str(os.getpid())]
+        return sum(1 for line in lines if line[0] in own and line[1] == "->")
+
+
+def _local(edge, *arguments):
+    """No master hears of it, so the engine mends nothing meanwhile."""
+    done = edge.run([*SALT_CALL, *arguments], check=False, timeout=90)
+    return json.loads(done.stdout)["local"]
+
+
+def _sync(edge, snapshot):
+    return _local(edge, "haproxy_edge.sync", json.dumps({"order": "by-hand", "snapshots": [snapshot.to_json()]}))
+
+
+def _newer(edge, by, pods):
+    """The edge's snapshot ``by`` generations on, with the servers of these pods alone."""
+    now = Snapshot.from_json(edge.path(SNAPSHOT).read_text())
+    names = {pod.name for pod in pods}
+    ports = {port: tuple(server for server in servers if server.pod in names) for port, servers in now.ports.items()}
+    return replace(now, ports=ports, generation=now.generation + by)
+
+
+def _await_parity(edge):
+    wait_for(lambda: _local(edge, "haproxy_edge.verify")["parity"], MENDED, f"{edge.name} to be right", every=1)
+
+
+def test_of_two_syncs_at_once_the_newer_wins_whichever_comes_first(world, edge):
+    old, new = _newer(edge, 1, world.pods[:2]), _newer(edge, 2, world.pods[:1])
+    lock, worker = Lock(edge), world.worker(edge)
+    with ThreadPoolExecutor(2) as pool:
+        for number, order in enumerate([(old, new), (new, old)]):
+            pair = [replace(one, generation=one.generation + 2 * number) for one in order]
+            with lock.held():
+                first = pool.submit(_sync, edge, pair[0])
+                lock.await_waiting(1)
+                second = pool.submit(_sync, edge, pair[1])
+                lock.await_waiting(2)
+            assert first.result()["serves"] and second.result()["serves"]
+            assert world.servers(edge) == {world.pods[0].name}
+    assert _local(edge, "haproxy_edge.verify") == {"parity": True, "differences": []}
+    assert world.worker(edge) == worker
+
+
+def test_an_old_sync_after_a_new_one_changes_nothing(world, edge):
+    old, new = _newer(edge, 1, world.pods[:2]), _newer(edge, 2, world.pods[:1])
+    assert _sync(edge, new)["problems"] == []
+    before = world.config(edge)
+    told = _sync(edge, old)
+    assert told["serves"]["default kube-system/traefik"] == {"generation": new.generation, "digest": new.digest}
+    assert world.config(edge) == before
+    assert _local(edge, "haproxy_edge.verify")["parity"]
+
+
+def test_a_sync_during_a_state_run_is_not_undone_by_it(world, edge):
+    lock, worker = Lock(edge), world.worker(edge)
+    with ThreadPoolExecutor(1) as pool:
+        with lock.held():
+            states = pool.submit(world.apply, edge.name)
+            lock.await_waiting(1)
+            world.lab.serve(world.pods[:2])
+            lock.await_waiting(2)
+        results = {name: state["result"] for name, state in states.result()[edge.name].items()}
+    assert set(results.values()) == {True}, results
+    world.await_servers(world.pods[:2])
+    _await_parity(edge)
+    assert world.worker(edge) == worker
+
+
+def test_a_sync_during_a_reload_ends_in_what_was_last(world, edge):
+    with ThreadPoolExecutor(1) as pool:
+        for pods in (world.pods[:2], world.pods, world.pods[1:]):
+            reload = pool.submit(edge.run, ["systemctl", "reload", "haproxy"], check=False)
+            world.lab.serve(pods)
+            reload.result()
+            world.await_servers(pods, timeout=60)
+    _await_parity(edge)
+    assert world.servers(edge) == {pod.name for pod in world.pods[1:]}
+
+
+def test_an_haproxy_killed_in_the_middle_of_a_sync_comes_back_with_the_last_generation(world, edge):
+    before, workers = edge.path(SNAPSHOT).read_text(), world.worker(edge)
+    # it takes the connection and never answers: the sync is in the middle of its talk until the kill
+    edge.run(["kill", "-STOP", *workers])
+    world.lab.serve(world.pods[:2])
+    wait_for(lambda: edge.path(SNAPSHOT).read_text() != before, 60, "the sync to have begun", every=0.01)
+    time.sleep(0.2)
+    edge.run(["kill", "-KILL", *workers])
+    world.await_servers(world.pods[:2], timeout=MENDED)
+    _await_parity(edge)
+    assert set(world.worker(edge)).isdisjoint(workers)
