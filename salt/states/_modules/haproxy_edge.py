@@ -17,8 +17,6 @@ from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.cleaning import clean as take_back
 from haproxy_edge_minion.cleaning import footprint
 from haproxy_edge_minion.edge import NOTHING_YET, Edge, Prepared
-from haproxy_edge_minion.examination import examine as _examine
-from haproxy_edge_minion.examination import sources_of as _sources_of
 from haproxy_edge_minion.files import Paths, locked, read, replace
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.runtime import RuntimeApi
@@ -318,8 +316,11 @@ def examine(host: str = "") -> dict[str, Any]:
 
         salt edge1 haproxy_edge.examine host=whoami.example.com
     """
+    # not above: every job of the hot lane would read it, and none needs it
+    from haproxy_edge_minion import examination
+
     pillar = _compiled_pillar()
-    found = _examine(pillar.get("haproxy"), pillar.get("haproxy_edge"), host=host)
+    found = examination.examine(pillar.get("haproxy"), pillar.get("haproxy_edge"), host=host)
     return {**found, "salt": __grains__["saltversion"], "state_queue": __opts__.get("state_queue")}
 
 
@@ -335,8 +336,10 @@ def sources() -> dict[str, Any]:
 
         salt edge1 haproxy_edge.sources
     """
+    from haproxy_edge_minion import examination
+
     pillar = _compiled_pillar()
-    return _sources_of(pillar.get("haproxy"), pillar.get("haproxy_edge"))
+    return examination.sources_of(pillar.get("haproxy"), pillar.get("haproxy_edge"))
 
 
 def clean(test: bool = False) -> dict[str, Any]:

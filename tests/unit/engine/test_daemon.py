@@ -191,6 +191,26 @@ def test_changes_closer_than_the_interval_are_one_order_of_the_last_content(worl
     assert world.stored() == at("10.42.0.3")
 
 
+def test_the_next_order_waits_for_the_edges_that_keep_up_and_for_nobody_else():
+    world = World(min_interval=0.1)
+    world.fleet[:] = ["edge1", "edge2"]
+    world.say(listed(OLD))
+    for edge in world.fleet:
+        world.confirm(edge, lane="state", order="")
+    world.say(applied(NEW))
+    world.run(0.2)
+    world.confirm("edge1")
+    world.say(applied(OLD, NEW))
+    world.run(0.3)
+    ordered = len(world.orders)
+    world.confirm("edge2", digest="of the change before")
+
+    assert len(world.orders) == ordered + 1
+    world.say(applied(OLD))
+    world.run(1.1)
+    assert len(world.orders) == ordered + 2
+
+
 def test_remove_and_add_again_inside_the_interval_is_not_lost(world):
     world.say(applied(OLD, NEW))
     world.say(applied(NEW))

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "97dc03618f405a2ca2f8eab19a772498c7857a156fe715d223e0a40c6821bda5"
+MODULES = "8ee0c715f3c16d6cdeb1492200ac06a77da54a8ab189e569e7825f69a2d4cade"
