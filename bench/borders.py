@@ -12,6 +12,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
+from lab.processes import LabError
+
 DOORBELL, PUBLISH = "haproxy_edge/doorbell/hot", "/new"
 # what is done until traffic has moved, by the words of the edge's own acknowledgement
 RUNTIME_STEPS = ("look", "runtime", "prove")
@@ -60,8 +62,15 @@ class Bus:
                 events.borders["published"] = after
             elif job and tag.startswith(f"salt/job/{job}/ret/"):
                 events.borders["confirmed by all"] = after
-                events.acks.append(data["return"])
+                events.acks.append(_ack(data))
         return events
+
+
+def _ack(data: dict[str, Any]) -> dict[str, Any]:
+    returned = data.get("return")
+    if not isinstance(returned, dict) or "steps_ms" not in returned:
+        raise LabError(f"{data.get('id')}: haproxy_edge.sync returned {returned!r:.500}")
+    return returned
 
 
 def _seconds(stamp: Any) -> float:

@@ -146,7 +146,7 @@ class Fleet:
         names = {pod.name for pod in self._sets[self._serving]}
         since = time.monotonic() - _CALM
         late = []
-        for record in reversed(self.probe.records() if hasattr(self, "probe") else []):
+        for record in reversed(self.probe.records()):
             if record.end < since:
                 break
             late.append(record)

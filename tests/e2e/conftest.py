@@ -45,8 +45,9 @@ class World:
         return path.read_text() if path.exists() else ""
 
     def worker(self, edge: EdgeHost) -> tuple[str, ...]:
-        """Process ids of HAProxy on that edge."""
-        return tuple(sorted(edge.run(["pgrep", "-x", "haproxy"]).stdout.split()))
+        """Process ids of HAProxy on that edge, without one that only checks a configuration."""
+        lines = edge.run(["pgrep", "-a", "-x", "haproxy"]).stdout.splitlines()
+        return tuple(sorted(line.split()[0] for line in lines if " -c " not in f"{line} "))
 
     def servers(self, edge: EdgeHost, backend: str = "tcp") -> set[str]:
         """Names of the pods the configuration file sends new connections of that backend to."""
