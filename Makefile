@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz lab clean-lab modules-digest
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz bench-metrics screenshot lab clean-lab modules-digest
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -22,6 +22,7 @@ demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, LANE=stat
 	@$(PYTHON) -m lab demo --started $(STARTED) $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
 
 test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
+	@lab/bootstrap tests
 	@$(PYTHON) -m pytest $(ARGS)
 
 lint: venv ## ruff, mypy --strict, import-linter
@@ -38,6 +39,13 @@ fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; AR
 
 bench-hot: venv ## how long a change of pods takes, beside a test.ping; CHANGES=20 is a quick look
 	@$(PYTHON) -m bench.hot $(if $(CHANGES),--changes '$(CHANGES)')
+
+bench-metrics: venv ## memory and processor time that metrics and status page cost the engine
+	@$(PYTHON) -m bench.metrics
+
+screenshot: venv ## docs/status-page.png, of the status page on the lab's own data
+	@lab/bootstrap tests
+	@$(PYTHON) -m lab.screenshot
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py
