@@ -19,12 +19,12 @@ Report = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float]
 
 LANES = ("hot", "state")
-HELD = ("empty", "frozen", "stale")
+HELD = ("empty", "frozen", "outside", "stale")
 STATES = ("ready", "draining")
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
-RELISTS = ("http-410", "timeout", "unreachable")
-RELOADS = ("skeleton", "other")
-FORGED = ("signature", "unknown-edge", "replay", "malformed")
+RELISTS = ("dropped", "http-410", "timeout", "unreachable")
+RELOADS = ("configuration", "not-ours", "socket", "refused-command", "no-effect", "changed-by-hand", "other")
+FORGED = ("order", "replay", "shape", "signature", "stranger")
 # values an open label may have
 _MOST_VALUES = 24
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -75,8 +75,8 @@ def _info(report: Report, now: float) -> Iterator[Sample]:
     yield (str(report["version"]),), 1
 
 
-def _report_age(report: Report, now: float) -> Iterator[Sample]:
-    yield (), max(0.0, now - report["at"])
+def _cycle_age(report: Report, now: float) -> Iterator[Sample]:
+    yield (), max(0.0, now - report["cycled_at"])
 
 
 def _contact_age(report: Report, now: float) -> Iterator[Sample]:
@@ -134,10 +134,10 @@ CONVERGENCE_MEANING = "from a change seen in the cluster until the last edge con
 TABLE: tuple[Metric, ...] = (
     Metric("haproxy_edge_engine_info", ("version",), "always 1; which engine answers", _info),
     Metric(
-        "haproxy_edge_report_age_seconds",
+        "haproxy_edge_cycle_age_seconds",
         (),
-        "since the engine last looked at everything; grows when its cycle stands still",
-        _report_age,
+        "since the engine last looked at everything; grows when it stands still",
+        _cycle_age,
     ),
     Metric(
         "haproxy_edge_watch_last_contact_age_seconds",
@@ -157,7 +157,8 @@ TABLE: tuple[Metric, ...] = (
     Metric(
         "haproxy_edge_service_held",
         ("service", "reason"),
-        "1: edges keep what they have, because the service is `empty`, `frozen` by hand, or its view is `stale`",
+        "1: edges keep what they have: it is `empty`, `frozen` by hand, has servers `outside` of the allowed networks, "
+        "or its view is `stale`",
         _held,
     ),
     Metric("haproxy_edge_changes_total", ("service",), "changes of content stored", _changes),

@@ -26,6 +26,7 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.registry import CollectorRegistry
 
 from haproxy_edge.metrics import Collector
+from haproxy_edge.report import unchanged
 
 log = logging.getLogger(__name__)
 
@@ -33,8 +34,9 @@ log = logging.getLogger(__name__)
 _MOST_CONNECTIONS, _MOST_STREAMS = 16, 8
 # of the history, as many changes as the page can draw from
 _CHANGES = 20
-# seconds: a client that neither sends nor takes; two looks at the report for a page that stays; a sign of life to it
-_CLIENT_TIMEOUT, _LOOK_EVERY, _ALIVE_EVERY = 10.0, 0.25, 15.0
+# seconds: a client that neither sends nor takes; two looks at the report while pages stay open, and what they get
+# although nothing changed: the age of the view
+_CLIENT_TIMEOUT, _LOOK_EVERY, _SEND_EVERY = 10.0, 0.25, 5.0
 # seconds between two tries to listen where something else does
 _RETRY = 10.0
 
@@ -56,9 +58,9 @@ _HEADERS = {
 
 @dataclass(frozen=True)
 class Sources:
-    """Where the page's content comes from: both are called from the server's threads and only read.
+    """Where the page's content comes from: called from the server's threads, and only read.
 
-    ``report`` gives the same object until there is a newer one; ``history`` the last changes, newest last.
+    ``report`` is of this moment (see `report`), ``history`` has the last changes, oldest first.
     """
 
     report: Callable[[], Mapping[str, Any]]
@@ -93,10 +95,41 @@ def own_names(host: str) -> frozenset[str]:
     return frozenset({host.lower(), name, name.partition(".")[0], "localhost"} - {""})
 
 
-def content(sources: Sources) -> bytes:
-    """What the page shows, as JSON: report without the engine's options, history, and the time it is now."""
+def content(sources: Sources) -> dict[str, Any]:
+    """What the page shows: report without the engine's options, the last changes, and the time it is now."""
     report = {key: value for key, value in sources.report().items() if key != "options"}
-    return json.dumps({"report": report, "history": sources.history()[-_CHANGES:], "now": sources.wall()}).encode()
+    return {"report": report, "history": sources.history()[-_CHANGES:], "now": sources.wall()}
+
+
+class Recent:
+    """What all open pages are shown: one and the same bytes until something has changed, or they are old.
+
+    However many look, the engine is asked once in `_LOOK_EVERY`.
+    """
+
+    def __init__(self, sources: Sources, clock: Callable[[], float] = time.monotonic) -> None:
+        self._sources = sources
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._content: dict[str, Any] | None = None
+        self._json = b""
+        self._looked_at = self._sent_at = float("-inf")
+
+    def __call__(self) -> bytes:
+        """As JSON; the same object while it is the same."""
+        with self._lock:
+            now = self._clock()
+            if now >= self._looked_at + _LOOK_EVERY:
+                self._looked_at = now
+                self._look(content(self._sources), now)
+            return self._json
+
+    def _look(self, latest: dict[str, Any], now: float) -> None:
+        before = self._content
+        if before and now < self._sent_at + _SEND_EVERY and unchanged(before["report"], latest["report"]):
+            return
+        self._content, self._sent_at = latest, now
+        self._json = json.dumps(latest).encode()
 
 
 class PageServer(ThreadingHTTPServer):
@@ -111,6 +144,8 @@ class PageServer(ThreadingHTTPServer):
         self.names = own_names(address[0])
         self.registry = CollectorRegistry(auto_describe=False)
         self.registry.register(Collector(sources.report, sources.wall))
+        self.recent = Recent(sources)
+        self.is_closed = False
         self.streams = threading.BoundedSemaphore(_MOST_STREAMS)
         self._connections = threading.BoundedSemaphore(_MOST_CONNECTIONS)
         super().__init__(address, PageRequest)
@@ -120,6 +155,11 @@ class PageServer(ThreadingHTTPServer):
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         self.socket.bind(self.server_address)
         self.server_address = self.socket.getsockname()
+
+    def server_close(self) -> None:
+        """Listen no more; pages that are open are told so."""
+        self.is_closed = True
+        super().server_close()
 
     def process_request(self, request: Any, client_address: Any) -> None:
         """A thread of its own for the connection, or none when there are too many."""
@@ -161,13 +201,23 @@ class PageRequest(BaseHTTPRequestHandler):
         return True
 
     def do_GET(self) -> None:
-        """One look."""
-        path = self.path.partition("?")[0]
+        """One look. A defect of ours is an answer and a line in the log."""
+        try:
+            self._show(self.path.partition("?")[0])
+        except OSError:
+            log.debug("%s went away", self.client_address)
+        except Exception as error:
+            log.exception("metrics: %s cannot be answered", self.path)
+            self._say(HTTPStatus.INTERNAL_SERVER_ERROR, f"{error!r}; the master's log has more\n")
+
+    do_HEAD = do_GET
+
+    def _show(self, path: str) -> None:
         if path in _FILES:
             name, kind = _FILES[path]
             self._answer(resources.files("haproxy_edge").joinpath("page", name).read_bytes(), kind)
         elif path == "/report.json":
-            self._answer(content(self.server.sources), "application/json")
+            self._answer(json.dumps(content(self.server.sources)).encode(), "application/json")
         elif path == "/metrics":
             encoder, kind = choose_encoder(self.headers.get("Accept", ""))
             self._answer(encoder(self.server.registry), kind)
@@ -175,8 +225,6 @@ class PageRequest(BaseHTTPRequestHandler):
             self._stream()
         else:
             self._say(HTTPStatus.NOT_FOUND, "there are /, /report.json, /events and /metrics\n")
-
-    do_HEAD = do_GET
 
     def _stream(self) -> None:
         """The content now and at every change, as Server-Sent Events, until the client is gone."""
@@ -186,26 +234,19 @@ class PageRequest(BaseHTTPRequestHandler):
         try:
             self._begin(HTTPStatus.OK, "text/event-stream")
             self._send_changes()
-        except OSError:
-            log.debug("%s closed the page", self.client_address)
         finally:
             self.server.streams.release()
 
     def _send_changes(self) -> None:
-        sent, sent_at = None, 0.0
+        sent = b""
         said = select.poll()
         said.register(self.connection, select.POLLIN)
-        while True:
-            report = self.server.sources.report()
-            if report is not sent:
-                self.wfile.write(b"data: " + content(self.server.sources) + b"\n\n")
-                sent, sent_at = report, time.monotonic()
-            elif time.monotonic() >= sent_at + _ALIVE_EVERY:
-                self.wfile.write(b": still here\n\n")
-                sent_at = time.monotonic()
-            # the client has nothing more to say: what can be read is its end
-            if said.poll(_LOOK_EVERY * 1000):
-                return
+        # a client that asked has nothing more to say: what can be read is its end
+        while not self.server.is_closed and not said.poll(_LOOK_EVERY * 1000 if sent else 0):
+            latest = self.server.recent()
+            if latest is not sent:
+                self.wfile.write(b"data: " + latest + b"\n\n")
+                sent = latest
 
     def _say(self, status: HTTPStatus, text: str, **headers: str) -> None:
         self._answer(text.encode(), "text/plain; charset=utf-8", status, headers)

@@ -4,8 +4,8 @@
 
 const SVG = "http://www.w3.org/2000/svg";
 const POLL_MS = 5000;
-// seconds without a report after which the engine is said to stand still: it reports at least every 30
-const STALE_REPORT = 90;
+// seconds without a cycle after which the engine is said to stand still: it has one every two
+const STALE_CYCLE = 60;
 const SHOWN_CHANGES = 8;
 
 const byId = (id) => document.getElementById(id);
@@ -106,8 +106,8 @@ function verdict(report) {
   const behind = behindOf(report);
   const mute = report.watches.filter((watch) => watch.condition !== "ok");
   const held = Object.entries(report.services).filter(([, service]) => service.held);
-  if (now() - report.at > STALE_REPORT) {
-    return ["bad", "The engine stands still", `Its last report is from ${clock(report.at)}. Edges stay as they are.`];
+  if (now() - report.cycled_at > STALE_CYCLE) {
+    return ["bad", "The engine stands still", `It last looked at ${clock(report.cycled_at)}. Edges stay as they are.`];
   }
   if (mute.length) {
     const why = mute[0].message || mute[0].condition || "not listed yet";
