@@ -42,6 +42,8 @@ class Metric:
     @property
     def kind(self) -> str:
         """As Prometheus calls it."""
+        if self is CONVERGENCE:
+            return "histogram"
         return "counter" if self.name.endswith("_total") else "gauge"
 
 
@@ -128,9 +130,16 @@ def _edge_behind(report: Report, now: float) -> Iterator[Sample]:
         yield (name,), 0.0 if since is None else max(0.0, now - since)
 
 
-CONVERGENCE = "haproxy_edge_convergence_seconds"
-CONVERGENCE_MEANING = "from a change seen in the cluster until the last edge confirmed it"
+def _convergence(report: Report, now: float) -> Iterator[Sample]:
+    yield (), report["convergence"]["count"]
 
+
+CONVERGENCE = Metric(
+    "haproxy_edge_convergence_seconds",
+    (),
+    "from a change seen in the cluster until the last edge confirmed it",
+    _convergence,
+)
 TABLE: tuple[Metric, ...] = (
     Metric("haproxy_edge_engine_info", ("version",), "always 1; which engine answers", _info),
     Metric(
@@ -177,6 +186,7 @@ TABLE: tuple[Metric, ...] = (
         _counter("reloads", RELOADS),
     ),
     Metric("haproxy_edge_forged_total", ("kind",), "acknowledgements refused, by why", _counter("forged", FORGED)),
+    CONVERGENCE,
 )
 
 
@@ -205,18 +215,20 @@ def families(report: Report, now: float) -> Iterator[Family]:
 
     cluster = report["cluster"]
     for metric in TABLE:
+        if metric is CONVERGENCE:
+            yield _histogram(report["convergence"], cluster)
+            continue
         make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily
         family = make(metric.name, metric.meaning, labels=("cluster", *metric.labels))
         for labels, value in metric.samples(report, now):
             family.add_metric((cluster, *labels), float(value))
         yield family
-    yield _histogram(report["convergence"], cluster)
 
 
 def _histogram(convergence: Mapping[str, Any], cluster: str) -> Family:
     from prometheus_client.core import HistogramMetricFamily
 
-    family = HistogramMetricFamily(CONVERGENCE, CONVERGENCE_MEANING, labels=("cluster",))
+    family = HistogramMetricFamily(CONVERGENCE.name, CONVERGENCE.meaning, labels=("cluster",))
     buckets, below = [], 0
     for bound, count in zip(convergence["bounds"], convergence["counts"], strict=False):
         below += count

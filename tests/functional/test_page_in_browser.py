@@ -44,7 +44,7 @@ CONTRAST = """(() => {
     if (!walk.currentNode.textContent.trim() || !element.getClientRects().length) continue;
     const [one, two] = [light(style.color), light(back(element))].sort((a, b) => b - a);
     const ratio = (one + 0.05) / (two + 0.05);
-    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) faint.push(`${walk.currentNode.textContent.trim()}: ${ratio.toFixed(2)}`);
+    if (ratio < (parseFloat(style.fontSize) >= 24 ? 3 : 4.5)) faint.push(`${element.innerText}: ${ratio}`);
   }
   return faint;
 })()"""

@@ -33,7 +33,9 @@ def test_every_row_of_the_table_has_a_sample_with_its_labels():
     for row in metrics.TABLE:
         samples = families[row.name.removesuffix("_total")].samples
         assert samples, row.name
-        assert {tuple(sample.labels) for sample in samples} == {("cluster", *row.labels)}
+        assert {tuple(label for label in sample.labels if label != "le") for sample in samples} == {
+            ("cluster", *row.labels)
+        }
 
 
 def test_a_report_becomes_samples():
@@ -86,6 +88,26 @@ def test_buckets_of_the_histogram_add_up():
     assert [found[bucket, (bound,)] for bound in ("0.1", "0.25", "0.5", "+Inf")] == [2, 11, 13, 14]
     assert found["haproxy_edge_convergence_seconds_sum", ()] == 3.4
     assert found["haproxy_edge_convergence_seconds_count", ()] == 14
+
+
+def test_what_stands_at_zero_is_what_the_engine_counts():
+    assert set(report._RELOADS.values()) | {"other"} == set(metrics.RELOADS)
+    sources = "".join(inspect.getsource(module) for module in (acks, daemon))
+    assert set(re.findall(r"""(?:Forged|_forgeries\.count)\("([a-z]+)",""", sources)) == set(metrics.FORGED)
+
+
+def test_a_made_report_has_the_shape_of_a_real_one():
+    world = World()
+    world.say(listed(a_slice(endpoint())))
+    assert shape(world.daemon.report()) <= shape(reports.report())
+
+
+def shape(value, path=""):
+    """Paths of all keys that are not names."""
+    if not isinstance(value, dict):
+        return {path}
+    named = path in ("/services", "/edges", "/counters/changes")
+    return set().union(*(shape(one, f"{path}/{'*' if named else key}") for key, one in value.items()))
 
 
 def test_no_flood_of_reasons_becomes_a_flood_of_series():

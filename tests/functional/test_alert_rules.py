@@ -1,0 +1,48 @@
+"""The alert rules and their unit tests, judged by Prometheus' own tool."""
+
+from __future__ import annotations
+
+import shutil
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+FOLDER = Path(__file__).parents[2] / "deploy/prometheus"
+
+pytestmark = pytest.mark.skipif(
+    shutil.which("promtool") is None, reason="needs promtool: `lab/bootstrap tests` as root installs it"
+)
+
+
+def promtool(*arguments, folder=FOLDER):
+    return subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_the_rules_are_rules():
+    done = promtool("check", "rules", "haproxy-edge.rules.yml")
+    assert done.returncode == 0, done.stderr
+
+
+def test_every_alert_fires_when_it_has_to_and_is_silent_otherwise():
+    done = promtool("test", "rules", "haproxy-edge.test.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_the_example_is_a_configuration_of_prometheus():
+    done = promtool("check", "config", "scrape.example.yml")
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_a_rule_that_never_fires_does_not_pass(tmp_path):
+    rules = yaml.safe_load((FOLDER / "haproxy-edge.rules.yml").read_text())
+    for group in rules["groups"]:
+        for rule in group["rules"]:
+            rule["expr"] = "vector(0) > 1"
+    (tmp_path / "haproxy-edge.rules.yml").write_text(yaml.safe_dump(rules))
+    shutil.copy(FOLDER / "haproxy-edge.test.yml", tmp_path)
+    done = promtool("test", "rules", "haproxy-edge.test.yml", folder=tmp_path)
+    assert done.returncode != 0
+    missed = [rule["alert"] for group in rules["groups"] for rule in group["rules"] if rule["alert"] not in done.stderr]
+    assert missed == []
