@@ -12,7 +12,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 from haproxy_edge import report
@@ -95,6 +95,7 @@ class Daemon:
         self._retry_at = float("-inf")
         self._history_at = self._reported_at = float("-inf")
         self._reported: dict[str, Any] | None = None
+        self._cycled_at = clocks.wall()
         self._lock = threading.Lock()
         self.inbox: queue.SimpleQueue[tuple[Target, Change] | Ack] = queue.SimpleQueue()
         self.freshness: dict[Target, Freshness] = {}
@@ -114,6 +115,11 @@ class Daemon:
         """What is known now, in the shape of `report`; from any thread."""
         with self._lock:
             return self._report()
+
+    def history(self, most: int) -> list[dict[str, Any]]:
+        """The last changes, oldest first, as they stand in the store; from any thread."""
+        with self._lock:
+            return [asdict(row) for row in self._history.rows[-most:]]
 
     def _accept(self, target: Target, change: Change) -> None:
         if isinstance(change, Condition):
@@ -179,6 +185,8 @@ class Daemon:
                 self._retry_at = now + _RETRY
             if not self._begun:
                 return
+        if self._retry_at <= now:
+            self._cycled_at = self._clocks.wall()
 
     def _begin(self, now: float) -> None:
         """Go on from where a former process ended, killed or not. One damaged row must not stop the rest."""
@@ -383,6 +391,7 @@ class Daemon:
         return report.build(
             self._options,
             wall=self._clocks.wall(),
+            cycled_at=self._cycled_at,
             watches=[(target, one, self._alarms.conditions.get(target)) for target, one in self.freshness.items()],
             services={one: (self._stored.get(one), self._why_held(one)) for one in self._options.services},
             edges=self._tracker.edges(),

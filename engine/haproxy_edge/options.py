@@ -16,6 +16,7 @@ from haproxy_edge.model import DEFAULT_CLUSTER
 
 SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
+_ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*):[0-9]{1,5}")
 LANES = ("hot", "state")
 SOURCES = ("auto", "endpointslices", "endpoints")
 
@@ -52,6 +53,7 @@ class Options:
     connect_timeout: float
     backoff_min: float
     backoff_max: float
+    metrics: str | None
 
 
 class BadOptions(ValueError):
@@ -86,6 +88,14 @@ def _one_of(*allowed: str) -> Callable[[Any], str | None]:
 def _cluster(value: Any) -> str | None:
     good = isinstance(value, str) and CLUSTER.fullmatch(value)
     return None if good else "must be lower case letters, digits and '-'"
+
+
+def _address(value: Any) -> str | None:
+    if value is None or (
+        isinstance(value, str) and _ADDRESS.fullmatch(value) and 0 < int(value.rpartition(":")[2]) < 65536
+    ):
+        return None
+    return "must be address:port, for example 127.0.0.1:9105 or '[::1]:9105'"
 
 
 def _services(value: Any) -> str | None:
@@ -131,6 +141,9 @@ TABLE: tuple[Option, ...] = (
     Option("connect_timeout", 5, "s", "for the TCP and TLS connection to the API", _seconds(0.1)),
     Option("backoff_min", 0.5, "s", "wait after a first failure; doubles, jittered", _seconds(0.01)),
     Option("backoff_max", 30, "s", "longest wait after failures, and longest Retry-After honoured", _seconds(0.01)),
+    Option(
+        "metrics", None, "", "where to serve metrics and status page, such as `127.0.0.1:9105`; unset: off", _address
+    ),
 )
 
 

@@ -60,11 +60,11 @@ _HEADERS = {
 class Sources:
     """Where the page's content comes from: called from the server's threads, and only read.
 
-    ``report`` is of this moment (see `report`), ``history`` has the last changes, oldest first.
+    ``report`` is of this moment (see `report`), ``history`` gives as many of the last changes, oldest first.
     """
 
     report: Callable[[], Mapping[str, Any]]
-    history: Callable[[], list[dict[str, Any]]]
+    history: Callable[[int], list[dict[str, Any]]]
     wall: Callable[[], float] = time.time
 
 
@@ -98,7 +98,7 @@ def own_names(host: str) -> frozenset[str]:
 def content(sources: Sources) -> dict[str, Any]:
     """What the page shows: report without the engine's options, the last changes, and the time it is now."""
     report = {key: value for key, value in sources.report().items() if key != "options"}
-    return {"report": report, "history": sources.history()[-_CHANGES:], "now": sources.wall()}
+    return {"report": report, "history": sources.history(_CHANGES), "now": sources.wall()}
 
 
 class Recent:

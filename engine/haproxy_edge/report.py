@@ -66,16 +66,21 @@ def build(
     options: Options,
     *,
     wall: float,
+    cycled_at: float,
     watches: Iterable[Watch],
     services: Mapping[str, tuple[Snapshot | None, Held | None]],
     edges: Mapping[str, Edge],
     counters: Counters,
     convergence: Convergence,
 ) -> dict[str, Any]:
-    """All of it; plain values only, fit for the store and for JSON."""
+    """All of it; plain values only, fit for the store and for JSON.
+
+    ``cycled_at``: when the engine last did all that was due and nothing failed.
+    """
     by_path = sorted(watches, key=lambda watch: watch[0].path)
     return {
         "at": wall,
+        "cycled_at": cycled_at,
         "pid": os.getpid(),
         "version": __version__,
         "cluster": options.cluster,
@@ -147,4 +152,4 @@ def unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
 
 def _timeless(report: Mapping[str, Any]) -> dict[str, Any]:
     watches = [{key: value for key, value in watch.items() if key != "last_contact"} for watch in report["watches"]]
-    return {**report, "at": 0.0, "watches": watches}
+    return {**report, "at": 0.0, "cycled_at": 0.0, "watches": watches}

@@ -61,7 +61,7 @@ class Shown:
         self.port = self.server.server_address[1]
 
     def _serve(self, port):
-        sources = Sources(lambda: self.report, lambda: self.history, lambda: NOW)
+        sources = Sources(lambda: self.report, lambda most: self.history[-most:], lambda: NOW)
         server = PageServer(("127.0.0.1", port), sources)
         threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
         return server

@@ -23,7 +23,7 @@ class Watched:
     def __init__(self, host="127.0.0.1"):
         self.report = reports.report()
         self.server = PageServer(
-            (host, 0), Sources(lambda: self.report, lambda: [reports.change()], lambda: reports.NOW)
+            (host, 0), Sources(lambda: self.report, lambda most: [reports.change()][-most:], lambda: reports.NOW)
         )
         self.host, self.port = self.server.server_address[:2]
         self.thread = threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.02})
@@ -175,7 +175,7 @@ def test_an_open_page_hears_of_a_change_as_it_happens(page):
 
 def test_time_alone_is_no_change_until_the_page_is_old():
     report, moment = reports.report(), [0.0]
-    recent = page_server.Recent(Sources(lambda: report, list), lambda: moment[0])
+    recent = page_server.Recent(Sources(lambda: report, lambda most: []), lambda: moment[0])
     first = recent()
     moment[0] += page_server._LOOK_EVERY
     report = reports.report(at=reports.NOW + 1, cycled_at=reports.NOW + 1)
@@ -186,7 +186,7 @@ def test_time_alone_is_no_change_until_the_page_is_old():
 
 def test_the_engine_is_asked_once_however_many_look():
     asked = []
-    recent = page_server.Recent(Sources(lambda: asked.append(1) or reports.report(), list), lambda: 0.0)
+    recent = page_server.Recent(Sources(lambda: asked.append(1) or reports.report(), lambda most: []), lambda: 0.0)
     assert len({id(recent()) for _ in range(50)}) == 1
     assert len(asked) == 1
 

@@ -38,7 +38,6 @@ _ACKNOWLEDGED_BY = frozenset({"haproxy_edge.sync", "haproxy_edge.ack", "state.ap
 def start(**options: Any) -> None:
     """Run for ever. Called by Salt in a process of its own with the options of the engine."""
     checked = _usable_options(options)
-    slices = _has_slices(checked)
     cache = SaltCache(__opts__)  # type: ignore[name-defined]
     forgeries = Forgeries(time.monotonic)
     daemon = Daemon(
@@ -51,6 +50,8 @@ def start(**options: Any) -> None:
         forgeries=forgeries,
     )
     threading.Thread(target=_hear_acks, args=(daemon, forgeries, __opts__), name="acks", daemon=True).start()  # type: ignore[name-defined]
+    _serve_page(daemon, checked)
+    slices = _has_slices(checked)
     start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
     log.info("k8s_endpoints follows %s", checked)
     while True:
@@ -60,6 +61,25 @@ def start(**options: Any) -> None:
             # a defect of ours must freeze, not loop through Salt's restarts
             log.exception("k8s_endpoints: a defect; edges stay as they are")
             time.sleep(_RECHECK)
+
+
+def _serve_page(daemon: Daemon, options: Options) -> None:
+    """Metrics and status page, in a thread, where the option asks for them; the engine goes on whatever comes."""
+    if options.metrics is None:
+        return
+    try:
+        # here, so that nobody pays for it who does not use it
+        from haproxy_edge.page_server import Sources, serve_forever
+    except ImportError as error:
+        log.error(
+            "metrics: %s: %s; install it into Salt's own Python: salt-pip install prometheus_client; "
+            "the engine goes on without",
+            options.metrics,
+            error,
+        )
+        return
+    sources = Sources(daemon.report, daemon.history)
+    threading.Thread(target=serve_forever, args=(options.metrics, sources), name="metrics", daemon=True).start()
 
 
 def _hear_acks(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:

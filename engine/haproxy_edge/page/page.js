@@ -109,6 +109,7 @@ function verdict(report) {
   if (now() - report.cycled_at > STALE_CYCLE) {
     return ["bad", "The engine stands still", `It last looked at ${clock(report.cycled_at)}. Edges stay as they are.`];
   }
+  if (!report.watches.length) return ["bad", "The cluster cannot be followed", "The API has not answered yet. Edges stay as they are."];
   if (mute.length) {
     const why = mute[0].message || mute[0].condition || "not listed yet";
     return ["bad", "The cluster cannot be followed", `${why}. Edges stay as they are.`];

@@ -2,28 +2,32 @@
 
 from __future__ import annotations
 
+import inspect
 import math
+import re
 
 import pytest
-from haproxy_edge import metrics
+from haproxy_edge import acks, daemon, metrics, report
+from haproxy_edge.reflector import Freshness, Listed
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.registry import CollectorRegistry
 
 from tests import reports
 from tests.reports import NOW, TRAEFIK
+from tests.unit.engine.material import World, a_slice, endpoint
 
 
-def scraped(report, now=NOW):
+def scraped(told, now=NOW):
     """{(name, values of its labels but the cluster, by the labels' names): value} of what Prometheus would read."""
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(metrics.Collector(lambda: report, lambda: now))
+    registry.register(metrics.Collector(lambda: told, lambda: now))
     text = generate_latest(registry).decode()
     found = {}
     for family in text_string_to_metric_families(text):
         for sample in family.samples:
             labels = dict(sample.labels)
-            assert labels.pop("cluster") == report["cluster"]
+            assert labels.pop("cluster") == told["cluster"]
             found[sample.name, tuple(labels.values())] = sample.value
     return found
 
@@ -98,16 +102,17 @@ def test_what_stands_at_zero_is_what_the_engine_counts():
 
 def test_a_made_report_has_the_shape_of_a_real_one():
     world = World()
-    world.say(listed(a_slice(endpoint())))
-    assert shape(world.daemon.report()) <= shape(reports.report())
-
-
-def shape(value, path=""):
-    """Paths of all keys that are not names."""
-    if not isinstance(value, dict):
-        return {path}
-    named = path in ("/services", "/edges", "/counters/changes")
-    return set().union(*(shape(one, f"{path}/{'*' if named else key}") for key, one in value.items()))
+    world.fleet = ["edge1"]
+    world.say(Listed((a_slice(endpoint()),)))
+    world.daemon.freshness[world.targets["kube-system"]] = Freshness(lambda: 0.0)
+    real, made = world.daemon.report(), reports.report()
+    assert set(real) == set(made)
+    for part in ("services", "edges"):
+        assert set(next(iter(real[part].values()))) == set(next(iter(made[part].values()))), part
+    assert set(real["watches"][0]) == set(made["watches"][0])
+    assert set(real["counters"]) == set(made["counters"])
+    assert set(real["convergence"]) == set(made["convergence"])
+    assert set(world.daemon.history(1)[0]) == set(reports.change())
 
 
 def test_no_flood_of_reasons_becomes_a_flood_of_series():

@@ -38,12 +38,27 @@ def test_every_option_can_be_set():
         "context": "west",
         "source": "endpoints",
         "lane": "state",
+        "metrics": "127.0.0.1:9105",
         **{option.name: 7 for option in TABLE if option.unit == "s"},
     }
     options = check(given)
 
     assert {name: getattr(options, name) for name in given} == {**given, "services": tuple(given["services"])}
     assert set(given) == {option.name for option in TABLE}
+
+
+@pytest.mark.parametrize("value", ["127.0.0.1:9105", "[::1]:9105", "0.0.0.0:1", "master.example:65535", None])
+def test_metrics_are_served_at_an_address(value):
+    assert check({"services": ["a/b"], "metrics": value}).metrics == value
+
+
+@pytest.mark.parametrize(
+    "value", ["9105", 9105, ":9105", "::1:9105", "127.0.0.1:0", "a:65536", "a b:1", "http://a:1", True]
+)
+def test_metrics_anywhere_else_are_refused(value):
+    (problem,) = problems_of(metrics=value)
+
+    assert problem.startswith(f"metrics: {value!r}: must be address:port")
 
 
 SECONDS = [option.name for option in TABLE if option.unit == "s"]
