@@ -59,6 +59,7 @@ class Lab:
             "empty_grace": 2,
             "watch_timeout": 20,
             "read_timeout": 25,
+            "metrics": "127.0.0.1:9105",
             **(engine or {}),
         }
         # makes the engine's kubeconfig; another cluster can be put in place of the lab's own

@@ -99,7 +99,7 @@ def shown(browser):
 
 def test_it_says_that_all_is_well(shown):
     shown.open()
-    assert shown.text("#verdict-word") == "All 2 edges serve what the cluster says"
+    assert shown.text("#verdict-word") == "All 2 edges follow the cluster"
     assert "reached every edge in 0.21 s" in shown.text("#verdict-why")
     assert shown.text("#cluster") == "default" and shown.text("#live-word") == "live"
     assert [row.split()[0] for row in shown.texts("#edge-rows tr")] == ["edge1", "edge2"]
@@ -118,6 +118,25 @@ def test_who_is_behind_stands_first_and_is_named(shown):
     assert first.startswith("edge2") and "for 65 s" in first
     assert "haproxy: missing port; needs the state lane: bind changed; kube-system/traefik is of" in first
     assert shown.text(".change .took") == "1 of 2"
+
+
+def test_an_edge_on_its_way_is_not_yet_behind_and_then_is(shown):
+    shown.report["edges"]["edge2"] = reports.edge(behind_since=NOW - 1)
+    shown.open()
+    assert shown.text("#verdict-word") == "All 2 edges follow the cluster"
+    assert "updating" in shown.texts("#edge-rows tr")[1]
+    shown.browser.wait_for("byId('verdict-word').textContent === '1 of 2 edges behind'", timeout=8)
+    assert shown.texts("#edge-rows tr")[0].startswith("edge2")
+
+
+def test_one_straggler_does_not_squeeze_the_others_into_a_corner(shown):
+    shown.history = [reports.change(generation=number, edges={"edge1": 0.4}) for number in range(1, 6)]
+    shown.history[0]["edges"] = {"edge1": 60.0}
+    shown.open()
+    places = shown.browser.evaluate(
+        "[...document.querySelectorAll('.track circle')].map(e => parseFloat(e.getAttribute('cx')))"
+    )
+    assert places == [40.4, 40.4, 40.4, 40.4, 98]
 
 
 @pytest.mark.parametrize(
@@ -194,7 +213,7 @@ def test_its_policy_refuses_markup_made_from_text(shown):
 @pytest.mark.parametrize("width", [320, 390, 768, 1280])
 def test_all_text_can_be_read_and_nothing_is_cut_off(shown, dark, width):
     shown.report["edges"]["edge-of-a-rather-long-name.rack-12.example.org"] = reports.edge(
-        behind_since=NOW,
+        behind_since=NOW - 65,
         problems=["x" * 90],
         reload={"at": NOW, "reason": "frontends, settings or server flags changed"},
     )

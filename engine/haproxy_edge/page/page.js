@@ -7,6 +7,8 @@ const POLL_MS = 5000;
 // seconds without a cycle after which the engine is said to stand still: it has one every two
 const STALE_CYCLE = 60;
 const SHOWN_CHANGES = 8;
+// seconds an edge may take before it is called behind: with every change each edge is, for a moment
+const MOMENT = 3;
 
 const byId = (id) => document.getElementById(id);
 let last = null; // the newest content
@@ -97,13 +99,12 @@ function keepOrTake(kept, element) {
 
 const titlesOf = (id) => [...byId(id).closest("table").querySelectorAll("th[scope=col]")].map((cell) => cell.textContent);
 
-function behindOf(report) {
-  return Object.entries(report.edges).filter(([, edge]) => edge.behind_since !== null);
-}
+const isBehind = (edge) => edge.behind_since !== null;
+const isLate = (edge) => isBehind(edge) && now() - edge.behind_since > MOMENT;
 
 function verdict(report) {
   const edges = Object.keys(report.edges).length;
-  const behind = behindOf(report);
+  const late = Object.keys(report.edges).filter((name) => isLate(report.edges[name])).sort();
   const mute = report.watches.filter((watch) => watch.condition !== "ok");
   const held = Object.entries(report.services).filter(([, service]) => service.held);
   if (now() - report.cycled_at > STALE_CYCLE) {
@@ -114,17 +115,16 @@ function verdict(report) {
     const why = mute[0].message || mute[0].condition || "not listed yet";
     return ["bad", "The cluster cannot be followed", `${why}. Edges stay as they are.`];
   }
-  if (behind.length) {
-    const names = behind.map(([name]) => name).sort().join(", ");
-    const verb = behind.length === 1 ? "has" : "have";
-    return ["warn", `${behind.length} of ${plural(edges, "edge", "edges")} behind`, `${names} ${verb} not confirmed what the store holds.`];
+  if (late.length) {
+    const verb = late.length === 1 ? "has" : "have";
+    return ["warn", `${late.length} of ${plural(edges, "edge", "edges")} behind`, `${late.join(", ")} ${verb} not confirmed what the store holds.`];
   }
   if (held.length) {
     const words = held.map(([name, service]) => `${name} (${service.held})`).join(", ");
     return ["warn", "Edges are held as they are", `${words}.`];
   }
   if (!edges) return ["wait", "No edge yet", "No accepted minion matches the engine’s target."];
-  return ["good", edges === 1 ? "The edge serves what the cluster says" : `All ${edges} edges serve what the cluster says`, ""];
+  return ["good", edges === 1 ? "The edge follows the cluster" : `All ${edges} edges follow the cluster`, ""];
 }
 
 function drawVerdict(report, history) {
@@ -140,14 +140,14 @@ function drawVerdict(report, history) {
 
 function drawTiles(report, history) {
   const services = Object.values(report.services);
-  const edges = Object.keys(report.edges).length;
+  const edges = Object.values(report.edges);
   const times = history.map((change) => toLast(change)).filter((time) => time !== null).sort((a, b) => a - b);
   const contacts = report.watches.map((watch) => watch.last_contact);
   const oldest = contacts.length && !contacts.includes(null) ? Math.min(...contacts) : null;
   const draining = services.reduce((sum, service) => sum + service.draining, 0);
   const forged = total(report.counters.forged);
   const tiles = [
-    ["Edges up to date", `${edges - behindOf(report).length}`, `of ${edges}`],
+    ["Edges up to date", `${edges.filter((edge) => !isBehind(edge)).length}`, `of ${edges.length}`],
     ["Servers ready", `${services.reduce((sum, service) => sum + service.ready, 0)}`, draining ? `${draining} draining` : "none draining"],
     ["To the last edge", times.length ? span(times[Math.floor((times.length - 1) / 2)]) : "–", `median of ${plural(times.length, "change", "changes")}`],
     ["View of the cluster", oldest === null ? "–" : ago(oldest), plural(report.watches.length, "watch", "watches")],
@@ -171,8 +171,14 @@ const isOver = (change, report) => report.services[change.service]?.generation !
 
 function drawChanges(report, history) {
   const shown = history.slice(-SHOWN_CHANGES).reverse();
-  const longest = Math.max(0.05, ...shown.flatMap((change) => Object.values(change.edges)));
-  replace(byId("changes"), shown.map((change) => drawChange(change, report, longest)));
+  replace(byId("changes"), shown.map((change) => drawChange(change, report, scaleOf(shown))));
+}
+
+// seconds the width of a track stands for: one straggler must not squeeze all others into a corner
+function scaleOf(shown) {
+  const times = shown.flatMap((change) => Object.values(change.edges)).sort((a, b) => a - b);
+  const middle = times[Math.floor(times.length / 2)] ?? 0;
+  return Math.max(0.05, Math.min(times.at(-1) ?? 0, 2.5 * middle));
 }
 
 function drawChange(change, report, longest) {
@@ -225,7 +231,7 @@ function track(change, longest) {
 
 function drawEdges(report) {
   const titles = titlesOf("edge-rows");
-  const order = ([a, one], [b, two]) => (two.behind_since !== null) - (one.behind_since !== null) || a.localeCompare(b, "en", { numeric: true });
+  const order = ([a, one], [b, two]) => isLate(two) - isLate(one) || a.localeCompare(b, "en", { numeric: true });
   replace(byId("edge-rows"), Object.entries(report.edges).sort(order).map(([name, edge]) => row(name, titles, [
     name, edgeState(edge), ago(edge.heard_at),
     edge.heard_at === null ? "" : `${edge.lane || "?"} lane, ${span((edge.ms || 0) / 1000)}`,
@@ -234,7 +240,8 @@ function drawEdges(report) {
 }
 
 function edgeState(edge) {
-  if (edge.behind_since === null) return badge("good", "up to date");
+  if (!isBehind(edge)) return badge("good", "up to date");
+  if (!isLate(edge)) return badge("going", "updating");
   return make("span", "", badge("warn", "behind"), " ", ago(edge.behind_since, true));
 }
 
@@ -245,7 +252,7 @@ function reloadOf(edge) {
 function notesOf(edge, report) {
   const older = Object.entries(edge.applied || {}).filter(([service, generation]) => {
     const stored = report.services[service]?.generation;
-    return edge.behind_since !== null && stored && generation < stored;
+    return isLate(edge) && stored && generation < stored;
   });
   const notes = [
     ...(edge.problems || []),
@@ -339,7 +346,11 @@ function tick() {
   for (const element of document.querySelectorAll("time[data-at]")) {
     element.textContent = age(Number(element.dataset.at), "duration" in element.dataset);
   }
-  if (last) drawVerdict(last.report, last.history);
+  // what becomes late, or stands still, does so without a word from the engine
+  if (last) {
+    drawVerdict(last.report, last.history);
+    drawEdges(last.report);
+  }
 }
 
 // a page nobody sees asks for nothing

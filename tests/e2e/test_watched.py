@@ -1,0 +1,95 @@
+"""Metrics and status page of the real engine, on what really happens in the lab."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+
+import pytest
+
+from lab import fabric
+from lab.browser import Browser
+from lab.processes import wait_for
+from lab.prometheus import ENGINE, Prometheus, dashboard_queries
+
+DASHBOARD = Path(__file__).parents[2] / "deploy/grafana/haproxy-edge.json"
+URL = f"http://{ENGINE}/"
+
+
+@pytest.fixture
+def page():
+    with Browser(fabric.namespace("master")) as browser:
+        browser.look(width=1280, height=900)
+        browser.open(URL)
+        browser.wait_for("byId('live-word').textContent === 'live'")
+        yield browser
+        assert browser.complaints == []
+
+
+@pytest.fixture
+def prometheus(world):
+    started = Prometheus()
+    started.start()
+    yield started
+    started.stop()
+
+
+def _rows(browser, selector):
+    return browser.evaluate(f"[...document.querySelectorAll('{selector}')].map(e => e.innerText)")
+
+
+def _all_well(browser, edges):
+    browser.wait_for(f"byId('verdict-word').textContent === 'All {edges} edges follow the cluster'", 60)
+
+
+def test_the_page_shows_a_change_as_it_goes_to_every_edge(world, page):
+    _all_well(page, len(world.lab.edges))
+    before = page.evaluate("document.querySelector('.change').dataset.key")
+    pods = [*world.pods, world.lab.pods.add()]
+    world.lab.serve(pods)
+    page.wait_for(f"document.querySelector('.change').dataset.key !== {before!r}", 10)
+    page.wait_for("document.querySelector('.change .took b')", 10)
+    confirmed = page.evaluate("document.querySelector('.change').querySelectorAll('circle').length")
+    assert confirmed == len(world.lab.edges)
+    assert "added" in _rows(page, ".change .chip")[0]
+    assert {row.split()[0] for row in _rows(page, "#edge-rows tr")} == {edge.name for edge in world.lab.edges}
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[-1].stop()
+
+
+def test_the_page_says_who_is_behind_and_that_it_came_back(world, page):
+    sleeper = world.lab.edges[0]
+    sleeper.run(["systemctl", "stop", "salt-minion"])
+    pods = [*world.pods, world.lab.pods.add()]
+    world.lab.serve(pods)
+    page.wait_for(f"byId('verdict-word').textContent === '1 of {len(world.lab.edges)} edges behind'", 20)
+    assert _rows(page, "#edge-rows tr")[0].startswith(sleeper.name)
+    sleeper.run(["systemctl", "start", "salt-minion"])
+    _all_well(page, len(world.lab.edges))
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[-1].stop()
+
+
+def test_every_query_of_the_dashboard_gives_data(world, prometheus):
+    # one change while it is scraped: what has never moved has no rate
+    pods = [*world.pods, world.lab.pods.add()]
+    world.lab.serve(pods)
+    world.await_servers(pods)
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[-1].stop()
+    asked = dashboard_queries(DASHBOARD)
+    queries = {name: text for name, text in asked.items() if 'job="haproxy-edge"' not in text}
+
+    def without_data():
+        answers = prometheus.ask(list(queries.values()))
+        return [name for name, values in zip(queries, answers, strict=True) if not any(map(math.isfinite, values))]
+
+    wait_for(lambda: not without_data(), 20, f"data for every query of the dashboard; without: {without_data()}")
+
+
+def test_no_alert_fires_while_all_is_well(world, prometheus):
+    assert prometheus.values('ALERTS{alertstate="firing"}') == []
+    assert prometheus.values('count(up{job="haproxy-edge-engine"} == 1)') == [1]
