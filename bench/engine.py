@@ -64,6 +64,20 @@ class Process:
         """What would be freed if it ended."""
         return self._field("smaps_rollup", "Private_Clean") + self._field("smaps_rollup", "Private_Dirty")
 
+    def woken(self, seconds: float) -> int:
+        """How many of its threads do anything within that time."""
+        before = self._switches()
+        time.sleep(seconds)
+        return sum(count != before.get(thread) for thread, count in self._switches().items())
+
+    def _switches(self) -> dict[str, str]:
+        """How often each thread has gone to sleep."""
+        found = {}
+        for status in Path(f"/proc/{self.pid}/task").glob("*/status"):
+            lines = status.read_text().splitlines()
+            found[status.parent.name] = next(line for line in lines if line.startswith("voluntary_ctxt_switches"))
+        return found
+
     def _field(self, name: str, field: str) -> float:
         lines = self._read(name).splitlines()
         return sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * _KIB_IN_MB
@@ -78,8 +92,9 @@ class Process:
 class Bench:
     """The parts, in a directory of their own, and what is measured on them."""
 
-    def __init__(self, directory: Path, say: Callable[[str], None]) -> None:
+    def __init__(self, directory: Path, say: Callable[[str], None], **options: Any) -> None:
         self._say = say
+        self._options = options
         self._cluster = Cluster(directory / "api", port=free_port())
         self._master = Master(CHECKOUT / "pillar.example")
         self._master.directory = directory / "master"
@@ -121,7 +136,7 @@ class Bench:
             ret_port=free_port(),
             user=getpass.getuser(),
             worker_threads=1,
-            engines=[{"k8s_endpoints": {"services": [SERVICE], "kubeconfig": str(kubeconfig)}}],
+            engines=[{"k8s_endpoints": {"services": [SERVICE], "kubeconfig": str(kubeconfig), **self._options}}],
         )
         command = [str(Path(sys.executable).parent / "salt-master"), "-c", str(here / "etc"), "-l", "warning"]
         self._process = spawn("master", command, run=here, environment={"PYTHONWARNINGS": "ignore"})
