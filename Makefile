@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz bench-metrics screenshot lab clean-lab modules-digest
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -46,6 +46,9 @@ bench-metrics: venv ## memory and processor time that metrics and status page co
 screenshot: venv ## docs/status-page.png, of the status page on the lab's own data
 	@lab/bootstrap tests
 	@$(PYTHON) -m lab.screenshot
+
+soak: venv ## 50,000 random steps on real HAProxy, 2.6 and 3.0, parity after each; ARGS='--steps 5000'
+	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m tests.functional.edge.soak $(ARGS)
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py

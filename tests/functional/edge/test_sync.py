@@ -8,7 +8,7 @@ from haproxy_edge_minion import sequence
 from haproxy_edge_minion.edge import StateNeeded
 from haproxy_edge_minion.snapshot import check
 
-from tests.functional.edge.conftest import HAPROXY
+from tests.functional.edge.rig import HAPROXY
 from tests.unit.edge.material import server, snapshot
 
 VERSION = subprocess.run([HAPROXY, "-v"], capture_output=True, text=True, check=True).stdout.split()[2]

@@ -1,0 +1,20 @@
+"""Two thousand random steps on the HAProxy of each release; `make soak` goes on for 50,000."""
+
+import pytest
+from hypothesis import settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.functional.edge.binaries import RELEASES, haproxy
+from tests.functional.edge.machine import SETTINGS, EdgeMachine
+
+STEPS = 1000
+
+
+@pytest.mark.timeout(900)  # the release's image may have to be built first
+@pytest.mark.root
+@pytest.mark.parametrize("release", RELEASES)
+def test_after_any_step_file_process_and_snapshots_are_one(release):
+    machine = type("Machine", (EdgeMachine,), {"haproxy": haproxy(release), "steps": 0})
+    while machine.steps < STEPS:
+        run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=5))
+    assert machine.steps >= STEPS
