@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -33,6 +33,9 @@ lint: venv ## ruff, mypy --strict, import-linter
 
 bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
 	@$(PYTHON) -m bench.engine
+
+bench-operate: venv ## how long salt-run haproxy_edge.status takes on a big fleet; ARGS=--doctor: the doctor on the lab, too
+	@$(PYTHON) -m bench.operate $(ARGS)
 
 fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; ARGS='--cases 1000 --only pillar'
 	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m fuzz $(ARGS)

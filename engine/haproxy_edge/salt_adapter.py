@@ -8,7 +8,7 @@ from __future__ import annotations
 import logging
 import os
 import time
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import salt.cache
@@ -76,6 +76,12 @@ class Bus:
     def warn(self, data: dict[str, Any]) -> bool:
         """A warning for people and their reactors."""
         return self._fire(data, WARNING_TAG)
+
+    def close(self) -> None:
+        """For who fires only once."""
+        if self._sender is not None:
+            self._sender.destroy()
+            self._sender = None
 
     def _fire(self, data: dict[str, Any], tag: str) -> bool:
         try:
@@ -146,3 +152,78 @@ def _instances(entry: dict[str, Any], engine: str) -> list[dict[str, Any]]:
         for name, options in found
         if options.get("engine_module", name) == engine
     ]
+
+
+class PublishError(Exception):
+    """Nothing could be published, or the master could not be asked."""
+
+
+class Minions:
+    """Functions on minions, for the runner."""
+
+    def __init__(self, opts: dict[str, Any]) -> None:
+        self._opts = opts
+
+    def ask(
+        self, names: Iterable[str], function: str, arguments: Mapping[str, Any], *, patience: float
+    ) -> dict[str, Any]:
+        """What returned within ``patience`` seconds, by minion id. Raises `PublishError`."""
+        # Salt's own way of waiting asks the silent for as long again whether they still work
+        import salt.client
+
+        missing = set(names)
+        found: dict[str, Any] = {}
+        try:
+            with salt.client.get_local_client(mopts=self._opts) as client:
+                job = client.run_job(sorted(missing), function, (), "list", timeout=5, listen=True, kwarg=arguments)
+                deadline = time.monotonic() + patience
+                for returned in client.get_returns_no_block(f"salt/job/{job['jid']}") if job else ():
+                    data = (returned or {}).get("data") or {}
+                    if data.get("id") in missing and "return" in data:
+                        found[data["id"]] = data["return"]
+                        missing.discard(data["id"])
+                    if not missing or time.monotonic() > deadline:
+                        break
+        except Exception as error:
+            raise PublishError(f"{function} could not be published: {error}; is salt-master running here?") from error
+        return found
+
+
+class Keys:
+    """Minions' keys, by what the master made of them: ``accepted``, ``pending``, ``denied``, ``rejected``."""
+
+    def __init__(self, opts: dict[str, Any]) -> None:
+        self._opts = opts
+
+    def __call__(self) -> dict[str, list[str]]:
+        """Raises `PublishError`."""
+        import salt.key
+
+        names = {"minions": "accepted", "minions_pre": "pending", "minions_denied": "denied"}
+        try:
+            listed = salt.key.get_key(self._opts).list_keys()
+        except Exception as error:
+            raise PublishError(f"the keys of minions cannot be read: {error!r}") from error
+        return {names.get(kind, "rejected"): sorted(minions) for kind, minions in listed.items()}
+
+
+class MasterFiles:
+    """Texts as the master has them: ``salt://`` from its file roots (any fileserver backend), other paths as such."""
+
+    def __init__(self, opts: dict[str, Any]) -> None:
+        self._opts = opts
+        self._server: Any = None
+
+    def __call__(self, path: str) -> str | None:
+        """None when there is no such file, or it cannot be read."""
+        import salt.fileserver
+
+        if path.startswith("salt://"):
+            self._server = self._server or salt.fileserver.Fileserver(self._opts)
+            found = self._server.find_file(path.removeprefix("salt://"), "base")
+            path = found.get("path") or ""
+        try:
+            with open(path, encoding="utf-8", errors="replace") as file:  # noqa: PTH123
+                return file.read()
+        except OSError:
+            return None

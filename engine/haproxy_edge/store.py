@@ -75,6 +75,10 @@ class Store:
         row = self._cache.fetch(_KEYS, minion_id)
         return str(row["key"]) if isinstance(row, dict) and isinstance(row.get("key"), str) else None
 
+    def keyed_edges(self) -> list[str]:
+        """Every minion that was ever given a key: its pillar had frontends."""
+        return sorted(self._cache.list(_KEYS))
+
     def edges(self, cluster: str) -> dict[str, EdgeRecord]:
         """What each edge last said, by minion id. A damaged row is left out, so that edge counts as new."""
         found = {}

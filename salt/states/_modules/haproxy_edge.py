@@ -368,7 +368,8 @@ def clean(test: bool = False) -> dict[str, Any]:
 
 def _compiled_pillar() -> dict[str, Any]:
     """As the master compiles it now; the one at hand may be older than what the next state run gets."""
-    return dict(__salt__["pillar.items"]())
+    # Salt 3008 masks what is not asked for in the clear; older ones pass the word over
+    return dict(__salt__["pillar.items"](unmask=True))
 
 
 def _prepare(edge: Edge, template: str, pillar: dict[str, Any] | None = None) -> Prepared:

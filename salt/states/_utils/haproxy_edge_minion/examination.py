@@ -24,8 +24,8 @@ from haproxy_edge_minion.spec import Frontend, Spec, SpecError, resolve
 # seconds for ``haproxy -v``
 _VERSION_TIMEOUT = 5.0
 _VERSION = re.compile(r"HA-?Proxy version (\S+)")
-# probes of one frontend: leastconn gives each to another pod
-_PROBES = 4
+# probes of one bind, all at once: leastconn gives each to another pod
+_PROBES = 8
 # failed endpoints that are named; more of them say nothing new
 _NAMED = 20
 

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "8ee0c715f3c16d6cdeb1492200ac06a77da54a8ab189e569e7825f69a2d4cade"
+MODULES = "444802b47244dfd8e6d1edbf7b8d48d102ce2e708038bce20c8790ada83ee010"
