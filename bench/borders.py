@@ -15,8 +15,8 @@ from typing import Any
 from lab.processes import LabError
 
 DOORBELL, PUBLISH = "haproxy_edge/doorbell/hot", "/new"
-# what is done until traffic has moved, by the words of the edge's own acknowledgement
-RUNTIME_STEPS = ("look", "runtime", "prove")
+# the step of an acknowledgement in which HAProxy is given commands; when it ends, traffic has moved
+RUNTIME_STEP = "runtime"
 
 
 @dataclass

@@ -213,6 +213,7 @@ class Load:
             for descriptor, _ in self._epoll.poll(min(max(pause, 0.0), 0.1)):
                 self._proceed(descriptor)
             self._flush()
+        self._flush()
 
     def _proceed(self, descriptor: int) -> None:
         connection = self._open[descriptor]
