@@ -9,6 +9,7 @@ from __future__ import annotations
 import shutil
 import signal
 import sys
+import threading
 import time
 from collections import deque
 from pathlib import Path
@@ -108,12 +109,16 @@ class Pod:
 
 
 class Pods:
-    """Makes pods, each with a name of its own. The address is the one that nobody has had for longest."""
+    """Makes pods, each with a name of its own. The address is the one that nobody has had for longest.
+
+    Several threads may ask at once.
+    """
 
     def __init__(self) -> None:
         self._certificate = tls.make(RUN / "pods-tls", [HOST_NAME])
         self._addresses = deque(range(11, 251))
         self._number = 10
+        self._lock = threading.Lock()
         self.all: list[Pod] = []
 
     @property
@@ -129,10 +134,11 @@ class Pods:
 
     def make(self, *, version: int = 4) -> Pod:
         """One more, with name and address, not yet started."""
-        self._number += 1
-        address = fabric.pod_address(self._free(), version)
-        pod = Pod(f"app-{self._number}", address, self._certificate, node=f"node-{self._number % 3 + 1}")
-        self.all.append(pod)
+        with self._lock:
+            self._number += 1
+            address = fabric.pod_address(self._free(), version)
+            pod = Pod(f"app-{self._number}", address, self._certificate, node=f"node-{self._number % 3 + 1}")
+            self.all.append(pod)
         return pod
 
     def _free(self) -> int:

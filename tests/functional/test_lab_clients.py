@@ -69,7 +69,7 @@ def test_what_is_no_header_is_noted_as_bad(backend, data):
     assert backend[1].read_text().splitlines()[-1].startswith("bad ")
 
 
-def test_clients_note_every_refused_connection_and_keep_to_their_rate(tmp_path):
+def test_clients_note_every_refused_connection_and_keep_to_their_rate():
     with socket.socket() as taken:
         taken.bind((HOST, 0))  # bound and not listening: refuses
         place = {"name": "edge1/ipv4", "address": HOST, "port": taken.getsockname()[1], "tls": False}
@@ -80,7 +80,7 @@ def test_clients_note_every_refused_connection_and_keep_to_their_rate(tmp_path):
     assert 90 <= len(records) <= 110
 
 
-def test_a_stream_that_is_cut_is_noted_with_its_end_and_comes_again(tmp_path):
+def test_a_stream_that_is_cut_is_noted_with_its_end_and_comes_again():
     with socket.create_server((HOST, 0)) as listener:
         place = {"name": "edge1/ipv4", "address": HOST, "port": listener.getsockname()[1], "tls": False}
         order = {"places": [place], "rate": 0.1, "seconds": 60, "authority": None, "streams": 1}
