@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -24,6 +24,9 @@ demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, LANE=stat
 test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
 	@lab/bootstrap tests
 	@$(PYTHON) -m pytest $(ARGS)
+
+chaos: venv ## the fault suite in the lab, under load; keeps docs/reliability.md; ARGS='-k name --repeat 5'
+	@$(PYTHON) -m chaos $(ARGS)
 
 lint: venv ## ruff, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .

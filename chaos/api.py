@@ -1,0 +1,100 @@
+"""Faults of the Kubernetes API and of what it says. An error is never an empty list."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from chaos.fault import MINUTE, Fault
+from chaos.stage import Stage
+from lab.cluster_objects import slices_by_family
+from lab.master import CHECKOUT
+from lab.processes import RUN
+from lab.topology import SERVICE
+
+_RBAC = CHECKOUT / "deploy/rbac.yaml"
+_ACCOUNT = ("haproxy-edge", "kube-system")
+
+
+def _switched(name: str, promise: str, kind: str, *, lasts: float, short: bool = False, **options: Any) -> Fault:
+    """A fault the lab's API has a switch for."""
+    return Fault(
+        name,
+        promise,
+        begin=lambda stage: stage.cluster.fault(kind, **options),
+        end=lambda stage: stage.cluster.clear_faults(),
+        lasts=lasts,
+        needs="switches",
+        short=short,
+    )
+
+
+def _answers(code: int, *, short: bool = False, **options: Any) -> Fault:
+    promise = "every edge stays as it is; the change arrives when the API answers again"
+    return _switched(f"API answers {code}", promise, "status", code=code, lasts=MINUTE, short=short, **options)
+
+
+def _api_back(stage: Stage) -> None:
+    """The lab's API has forgotten its objects; a real one would not have."""
+    stage.cluster.start()
+    stage.serve()
+    stage.cluster.apply_file(_RBAC)
+    stage.cluster.kubeconfig_of(*_ACCOUNT, RUN / "engine.kubeconfig")
+
+
+def _rotate(stage: Stage) -> None:
+    """The account is made anew: its old token is refused from now on."""
+    objects = list(yaml.safe_load_all(_RBAC.read_text()))
+    stage.cluster.delete(next(item for item in objects if item["kind"] == "ServiceAccount"))
+    stage.cluster.apply_file(_RBAC)
+
+
+def _empty(stage: Stage) -> None:
+    """Scaled to 0, then the service is gone altogether."""
+    stage.lab.serve([])
+    for item in slices_by_family(SERVICE, []):
+        stage.cluster.delete(item)
+
+
+FAULTS = (
+    Fault(
+        "API server killed and back",
+        "every edge stays as it is; what changed meanwhile arrives when it is back",
+        begin=lambda stage: stage.cluster.kill(),
+        change=Stage.choose,
+        end=_api_back,
+        lasts=5,
+    ),
+    _answers(500, short=True),
+    _answers(429, retry_after=30),
+    _answers(401),
+    _answers(403),
+    _switched(
+        "half-open watch",
+        "a mute watch is torn down within read_timeout and listed anew",
+        "stall",
+        lasts=12,
+    ),
+    _switched(
+        "watch told 410", "a new list, no warning, nothing missed", "error_event", verb="watch", code=410, lasts=3
+    ),
+    _switched("truncated list", "half an answer is no answer: every edge stays as it is", "truncate", lasts=5),
+    _switched("list of another kind, empty", "it is no list: every edge stays as it is", "wrong_kind", lasts=5),
+    Fault(
+        "credentials rotated",
+        "refused with the old token; the renewed kubeconfig is used without a restart",
+        begin=_rotate,
+        end=lambda stage: stage.cluster.kubeconfig_of(*_ACCOUNT, RUN / "engine.kubeconfig"),
+        lasts=5,
+    ),
+    Fault(
+        "service emptied, deleted, recreated",
+        "held for empty_grace: back within it, nobody noticed",
+        begin=_empty,
+        change=Stage.choose,
+        end=Stage.serve,
+        lasts=1,
+        short=True,
+    ),
+)
