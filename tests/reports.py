@@ -34,6 +34,7 @@ def service(**changed: Any) -> dict[str, Any]:
         "draining": 1,
         "held": None,
         "held_since": None,
+        "refused": [],
     }
     return {**row, **changed}
 

@@ -1,7 +1,8 @@
 """Which services keep the servers they have although the cluster says otherwise, and for how long.
 
 Pure. A service that became empty is held for a grace and emptied then: an empty list is the one good answer that looks
-like a broken cluster. What somebody has frozen is held until it is thawed.
+like a broken cluster. What somebody has frozen is held until it is thawed, and what would lose all servers of a port
+because they are where they must not be, until that is mended.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Literal
 
 from haproxy_edge.records import Frozen
 from haproxy_edge.store import ALL
+from haproxy_edge.troubles import EMPTY, FROZEN, OUTSIDE
 
 Verdict = Literal["goes on", "held from now", "held", "over"]
 
@@ -28,6 +30,7 @@ class Holding:
     def __init__(self, grace: float) -> None:
         self._grace = grace
         self._empty: dict[str, _Empty] = {}
+        self._outside: dict[str, float] = {}
         self.frozen: Mapping[str, Frozen] = {}
 
     def emptied(self, service: str, now: float, wall: float) -> Verdict:
@@ -40,9 +43,21 @@ class Holding:
         """It has endpoints again, or was emptied; whether it was held."""
         return self._empty.pop(service, None) is not None
 
-    def empty_since(self, service: str) -> float | None:
-        """Wall time."""
-        return self._empty[service].wall if service in self._empty else None
+    def outside(self, service: str, wall: float | None) -> None:
+        """What it has left is too little, because endpoints were refused (``wall``: now), or it is not (None)."""
+        if wall is None:
+            self._outside.pop(service, None)
+        else:
+            self._outside.setdefault(service, wall)
+
+    def why(self, service: str) -> tuple[str, float] | None:
+        """The reason that counts, and since when (wall time)."""
+        frozen = self.is_frozen(service)
+        if frozen:
+            return FROZEN, frozen.since
+        if service in self._outside:
+            return OUTSIDE, self._outside[service]
+        return (EMPTY, self._empty[service].wall) if service in self._empty else None
 
     def over(self, now: float) -> set[str]:
         """Whose grace has ended."""

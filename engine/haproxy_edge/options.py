@@ -9,7 +9,8 @@ from __future__ import annotations
 import difflib
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from ipaddress import ip_network
 from typing import Any
 
 from haproxy_edge.model import DEFAULT_CLUSTER
@@ -53,6 +54,8 @@ class Options:
     connect_timeout: float
     backoff_min: float
     backoff_max: float
+    stale_after: float
+    allowed_networks: Mapping[str, tuple[str, ...]] = field(hash=False)
     metrics: str | None
 
 
@@ -107,6 +110,33 @@ def _services(value: Any) -> str | None:
     return None
 
 
+def _networks(value: Any) -> str | None:
+    if value is None:
+        return None
+    wanted = "must be lists of CIDRs by service, for example {kube-system/traefik: [10.42.0.0/16]}"
+    if not isinstance(value, Mapping):
+        return wanted
+    wrong = [f"{service!r} is not namespace/name" for service in value if not _is_service(service)]
+    for service, networks in value.items():
+        if not isinstance(networks, list) or not networks:
+            wrong.append(f"{service} has no list of CIDRs with at least one entry")
+        else:
+            wrong += [f"{service}: {one!r} is not a CIDR ({why})" for one in networks if (why := _not_a_network(one))]
+    return f"{wanted}: {'; '.join(wrong)}" if wrong else None
+
+
+def _is_service(value: Any) -> bool:
+    return isinstance(value, str) and SERVICE.fullmatch(value) is not None
+
+
+def _not_a_network(value: Any) -> str | None:
+    try:
+        ip_network(value if isinstance(value, str) else "")
+    except ValueError as error:
+        return str(error)
+    return None
+
+
 TABLE: tuple[Option, ...] = (
     Option("services", None, "", "the services to follow, each `namespace/name`; required", _services),
     Option("cluster", DEFAULT_CLUSTER, "", "name of this cluster; one engine per cluster", _cluster),
@@ -141,6 +171,14 @@ TABLE: tuple[Option, ...] = (
     Option("connect_timeout", 5, "s", "for the TCP and TLS connection to the API", _seconds(0.1)),
     Option("backoff_min", 0.5, "s", "wait after a first failure; doubles, jittered", _seconds(0.01)),
     Option("backoff_max", 30, "s", "longest wait after failures, and longest Retry-After honoured", _seconds(0.01)),
+    Option("stale_after", 300, "s", "age of the view from which on a warning is fired, once", _seconds(1)),
+    Option(
+        "allowed_networks",
+        None,
+        "",
+        "`{service: [CIDR, …]}`: endpoints outside are refused; a service not named may be anywhere",
+        _networks,
+    ),
     Option(
         "metrics", None, "", "where to serve metrics and status page, such as `127.0.0.1:9105`; unset: off", _address
     ),
@@ -156,10 +194,21 @@ def check(raw: Mapping[str, Any]) -> Options:
         problem = option.problem(values[name])
         if problem:
             problems.append(f"{name}: {values[name]!r}: {problem}")
+    problems += _strangers(values)
     if problems:
         raise BadOptions(problems)
+    allowed = values["allowed_networks"] or {}
+    values["allowed_networks"] = {service: tuple(networks) for service, networks in allowed.items()}
     values["services"] = tuple(dict.fromkeys(values["services"]))
     return Options(**values)
+
+
+def _strangers(values: Mapping[str, Any]) -> list[str]:
+    """A network for a service that is not followed protects nothing: a slip that must not go unnoticed."""
+    services, allowed = values["services"], values["allowed_networks"]
+    if not isinstance(services, list) or not isinstance(allowed, Mapping):
+        return []
+    return [f"allowed_networks: {one}: is not one of services" for one in allowed if one not in services]
 
 
 def _unknown(name: str, value: Any, known: Mapping[str, Option]) -> str:

@@ -9,13 +9,17 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from haproxy_edge.outbox import Outbox
+from haproxy_edge.outbox import Order, Outbox
 from haproxy_edge.records import Lane
 from haproxy_edge.report import Counters
 from haproxy_edge.store import Store
 
 # ids that are remembered; an edge that answers an older order than this is told by its next ring
 REMEMBERED = 256
+# orders of one kind that may wait untaken
+PILE = 8
+# seconds an order may stand before its doorbell rings again
+UNHEARD = 4.0
 
 
 class Bus(Protocol):
@@ -38,7 +42,7 @@ class Orders:
         self._wall = wall
         self._counters = counters
         self._issued: list[str] = []
-        self._waiting: dict[str, Lane] = {}
+        self._waiting: dict[str, Order] = {}
         self.unrung: set[Lane] = set()
 
     def restore(self) -> None:
@@ -46,16 +50,20 @@ class Orders:
         self._issued = self._store.issued(self._cluster)
 
     def put(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> str:
-        """The id of the new order. Raises `StoreError` with nothing ordered."""
+        """The id of the order that carries it. Raises `StoreError` with nothing ordered."""
         order = self._outbox.new(
             lane, tgt=target, tgt_type=target_type, services=services, cluster=self._cluster, now=self._wall()
         )
+        standing = self._standing(order)
+        if standing:
+            self.unrung.add(lane)
+            return standing
         if lane == "hot":
             issued = [*self._issued, order.id][-REMEMBERED:]
             self._store.save_issued(self._cluster, issued)
             self._issued = issued
         self._outbox.place(order)
-        self._waiting[order.id] = lane
+        self._waiting[order.id] = order
         self._counters.orders[lane] += 1
         self.unrung.add(lane)
         return order.id
@@ -73,8 +81,30 @@ class Orders:
         return order_id in self._issued
 
     def count_taken(self) -> None:
-        """What left the outbox since the last look was published: only the reactor takes. Raises `StoreError`."""
+        """What left the outbox since the last look was published: only the reactor takes. Raises `StoreError`.
+
+        For what still stands there the doorbell rings again: the last one may have found no reactor.
+        """
         if self._waiting:
             there = set(self._outbox.waiting())
             for order_id in [one for one in self._waiting if one not in there]:
-                self._counters.published[self._waiting.pop(order_id)] += 1
+                self._counters.published[self._waiting.pop(order_id).lane] += 1
+        patience = self._wall() - UNHEARD
+        self.unrung |= {order.lane for order in self._waiting.values() if order.issued < patience}
+
+    def _standing(self, order: Order) -> str | None:
+        """The like of it that waits untaken: content is read when it is taken, so a further one would add nothing.
+
+        While the reactor is away a busy cluster would otherwise fill the outbox with thousands.
+        """
+        like = [one for one in self._waiting.values() if _covers(one, order)]
+        if len(like) < PILE:
+            return None
+        self.count_taken()
+        like = [one for one in like if one.id in self._waiting]
+        return max(one.id for one in like) if len(like) >= PILE else None
+
+
+def _covers(one: Order, other: Order) -> bool:
+    same = (one.lane, one.tgt, one.tgt_type) == (other.lane, other.tgt, other.tgt_type)
+    return same and set(other.services) <= set(one.services)

@@ -18,6 +18,7 @@ from haproxy_edge.store import ROOT, Cache, StoreError
 log = logging.getLogger(__name__)
 
 BANK = f"{ROOT}/outbox"
+_WHOLE = {"id", "lane", "tgt", "tgt_type", "services", "cluster", "issued"}
 # an order nobody took in this time was meant for a world that is gone; seconds
 MAX_AGE = 3600.0
 
@@ -62,10 +63,19 @@ class Outbox:
         return self._cache.list(BANK)
 
     def take(self, lane: str, *, now: float) -> list[dict[str, Any]]:
-        """Every due order of that lane, oldest first; of two takers only one gets an order."""
+        """Every due order of that lane, oldest first; of two takers only one gets an order.
+
+        Several for the same edges become the last of them: an order has no content, so one publish serves them all.
+        """
         taken = [self._own(key, lane) for key in sorted(self._cache.list(BANK))]
         # a clock set back makes an order look as if it came from the future: it still counts
-        return [order for order in taken if order and now - order["issued"] < MAX_AGE]
+        due = [order for order in taken if order and now - order["issued"] < MAX_AGE]
+        merged: dict[tuple[Any, ...], dict[str, Any]] = {}
+        for order in due:
+            earlier = merged.pop(_whom(order), None)
+            services = dict.fromkeys([*(earlier["services"] if earlier else []), *order["services"]])
+            merged[_whom(order)] = {**order, "services": list(services)}
+        return list(merged.values())
 
     def _own(self, key: str, lane: str) -> dict[str, Any] | None:
         try:
@@ -75,4 +85,8 @@ class Outbox:
             log.warning("order %s is passed over: %s", key, error)
             return None
         mine = isinstance(row, dict) and row.get("lane") == lane and self._cache.flush(BANK, key)
-        return row if mine else None
+        return row if mine and row.keys() >= _WHOLE else None
+
+
+def _whom(order: dict[str, Any]) -> tuple[Any, ...]:
+    return order["cluster"], order["tgt_type"], order["tgt"]

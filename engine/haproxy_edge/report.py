@@ -68,7 +68,7 @@ def build(
     wall: float,
     cycled_at: float,
     watches: Iterable[Watch],
-    services: Mapping[str, tuple[Snapshot | None, Held | None]],
+    services: Mapping[str, tuple[Snapshot | None, Held | None, Iterable[str]]],
     edges: Mapping[str, Edge],
     counters: Counters,
     convergence: Convergence,
@@ -95,7 +95,8 @@ def build(
 
 @lru_cache(maxsize=1)
 def _options_row(options: Options) -> dict[str, Any]:
-    return {**asdict(options), "services": list(options.services)}
+    networks = {service: list(allowed) for service, allowed in options.allowed_networks.items()}
+    return {**asdict(options), "services": list(options.services), "allowed_networks": networks}
 
 
 def watch_row(target: Target, freshness: Freshness, condition: Condition | None, *, wall: float) -> dict[str, Any]:
@@ -111,8 +112,8 @@ def watch_row(target: Target, freshness: Freshness, condition: Condition | None,
     }
 
 
-def service_row(snapshot: Snapshot | None, held: Held | None) -> dict[str, Any]:
-    """One service, as the store has it; generation 0: it was never seen."""
+def service_row(snapshot: Snapshot | None, held: Held | None, refused: Iterable[str]) -> dict[str, Any]:
+    """One service, as the store has it; generation 0: it was never seen. ``refused``: endpoints left out, and why."""
     return {
         "generation": snapshot.generation if snapshot else 0,
         "digest": snapshot.digest if snapshot else "",
@@ -120,6 +121,7 @@ def service_row(snapshot: Snapshot | None, held: Held | None) -> dict[str, Any]:
         "draining": snapshot.count("draining") if snapshot else 0,
         "held": held.reason if held else None,
         "held_since": held.since if held else None,
+        "refused": list(refused),
     }
 
 

@@ -5,10 +5,12 @@ Everything above is plain Python behind small protocols. Nothing here may decide
 
 from __future__ import annotations
 
+import hashlib
 import logging
 import os
 import time
 from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import salt.cache
@@ -17,12 +19,14 @@ import salt.utils.event
 import salt.utils.minions
 from salt.exceptions import SaltCacheError
 
-from haproxy_edge.store import ROOT, StoreError
+from haproxy_edge.store import ROOT, Store, StoreError
 
 log = logging.getLogger(__name__)
 
 # seconds until a broken subscription is made anew
 _BUS_PAUSE = 2.0
+# kinds of target that are matched against what the master's cache knows of a minion
+_BY_CACHE = ("grain", "grain_pcre", "pillar", "compound", "nodegroup")
 WARNING_TAG = f"{ROOT}/warning"
 
 
@@ -68,10 +72,11 @@ class Bus:
     def __init__(self, opts: dict[str, Any]) -> None:
         self._opts = opts
         self._sender: Any = None
+        self._token = ""
 
     def ring(self, lane: str) -> bool:
-        """The doorbell: no data, because nobody should believe any."""
-        return self._fire({}, f"{ROOT}/doorbell/{lane}")
+        """The doorbell: no order in it, because nobody should believe any."""
+        return self._fire(self._marked(), f"{ROOT}/doorbell/{lane}")
 
     def warn(self, data: dict[str, Any]) -> bool:
         """A warning for people and their reactors."""
@@ -82,6 +87,13 @@ class Bus:
         if self._sender is not None:
             self._sender.destroy()
             self._sender = None
+
+    def _marked(self) -> dict[str, Any]:
+        try:
+            self._token = self._token or Store(SaltCache(self._opts)).doorbell_token()
+        except StoreError as error:
+            log.warning("%s; this doorbell will be counted as a forged one", error)
+        return {"token": self._token}
 
     def _fire(self, data: dict[str, Any], tag: str) -> bool:
         try:
@@ -98,14 +110,14 @@ class Bus:
         return False
 
 
-def returns(opts: dict[str, Any], functions: frozenset[str]) -> Iterator[Any]:
-    """What jobs of these functions returned, as it arrives, for ever. Who sent it is not known: see `acks`."""
+def events(opts: dict[str, Any], prefixes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
+    """(tag, data) of what is fired under ``prefixes``, as it arrives, for ever. What to believe of it: `listening`."""
     while True:
         try:
             with salt.utils.event.get_master_event(opts, opts["sock_dir"], listen=True) as bus:
-                for event in bus.iter_events(tag="salt/job/", full=False, auto_reconnect=True):
-                    if isinstance(event, dict) and event.get("fun") in functions:
-                        yield event.get("return")
+                for event in bus.iter_events(full=True, auto_reconnect=True):
+                    if event["tag"].startswith(prefixes):
+                        yield event["tag"], event["data"]
         except Exception as error:
             log.warning("the event bus cannot be read: %r; tried again in %s s", error, _BUS_PAUSE)
             time.sleep(_BUS_PAUSE)
@@ -116,15 +128,33 @@ class Fleet:
 
     def __init__(self, opts: dict[str, Any], target: str, target_type: str) -> None:
         self._minions = salt.utils.minions.CkMinions(opts)
+        self._cache = salt.cache.Cache(opts)
         self._target, self._target_type = target, target_type
 
     def __call__(self) -> list[str] | None:
         """None when it cannot be told."""
         try:
-            return list(self._minions.check_minions(self._target, self._target_type)["minions"])
+            matched = self._minions.check_minions(self._target, self._target_type)["minions"]
+            # Salt before 3008 counts every accepted key whose grains it does not know as a match
+            known = {one for bank in ("grains", "minions") for one in self._cache.list(bank)}
+            return [one for one in matched if one in known or self._target_type not in _BY_CACHE]
         except Exception as error:
             log.warning("which minions %r matches cannot be told: %r", self._target, error)
             return None
+
+
+def key_mark(opts: dict[str, Any], minion_id: str) -> str:
+    """Tells the public keys a minion id was accepted with from one another; empty when it cannot be told."""
+    try:
+        driver = opts.get("keys.cache_driver")  # Salt before 3008 has files only
+        if driver:
+            public = (salt.cache.Cache(opts, driver=driver).fetch("keys", minion_id) or {}).get("pub") or ""
+        else:
+            public = (Path(opts["pki_dir"]) / "minions" / minion_id).read_text()
+    except Exception as error:
+        log.debug("%s: its key cannot be read: %r", minion_id, error)
+        return ""
+    return hashlib.sha256("".join(public.split()).encode()).hexdigest()[:16] if public else ""
 
 
 def engine_configuration(opts: dict[str, Any], engine: str, given: dict[str, Any]) -> dict[str, Any]:

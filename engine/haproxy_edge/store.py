@@ -59,14 +59,30 @@ class Store:
         """Replaces the last snapshot of that service."""
         self._cache.store(_services(snapshot.cluster), _key(snapshot.service), {"snapshot": snapshot.to_json()})
 
-    def ack_key(self, minion_id: str) -> str:
-        """That edge's own key, 64 hex digits, made on first use."""
-        known = self.known_ack_key(minion_id)
-        if known:
-            return known
-        self._cache.store(_KEYS, minion_id, {"key": secrets.token_hex(32)})
+    def ack_key(self, minion_id: str, owner: str = "") -> str:
+        """That edge's own key, 64 hex digits, made on first use, and anew for another ``owner``.
+
+        ``owner`` marks the minion's own key, as far as it is known: a host that was installed anew is another edge.
+        """
+        row = self._cache.fetch(_KEYS, minion_id)
+        known = row if isinstance(row, dict) and isinstance(row.get("key"), str) else {}
+        of_another = owner and known.get("owner") and known["owner"] != owner
+        if not known or of_another:
+            self._cache.store(_KEYS, minion_id, {"key": secrets.token_hex(32), "owner": owner})
+        elif owner and not known.get("owner"):
+            self._cache.store(_KEYS, minion_id, {"key": known["key"], "owner": owner})
+        else:
+            return str(known["key"])
         # read back: of two that made one at once, the one that is stored counts
         return str(self._cache.fetch(_KEYS, minion_id)["key"])
+
+    def doorbell_token(self) -> str:
+        """What our own doorbells carry, so that others' can be counted; it opens nothing."""
+        row = self._cache.fetch(f"{ROOT}/doorbell", "token")
+        if not isinstance(row, dict) or not isinstance(row.get("token"), str):
+            self._cache.store(f"{ROOT}/doorbell", "token", {"token": secrets.token_hex(16)})
+            row = self._cache.fetch(f"{ROOT}/doorbell", "token")
+        return str(row["token"])
 
     def known_ack_key(self, minion_id: str) -> str | None:
         """That edge's key if it was ever given one; whatever ``minion_id`` holds, only keys are read."""

@@ -15,6 +15,8 @@ from haproxy_edge.records import EdgeRecord, Lane
 
 # seconds: the longest pause between two rings of one edge
 LONGEST_PAUSE = 300.0
+# seconds by which an edge is rung too early when another is due
+TOGETHER = 1.0
 
 
 @dataclass
@@ -103,6 +105,9 @@ class Tracker:
         self._settle(ack.edge, now)
         if ack.state_needed is not None and (before is None or before.state_needed is None):
             edge.due = now
+        elif ack.lane == "edge" and not ack.problems and not ack.state_needed and not any(self.newer(ack)):
+            # it spoke of itself, so it is back: what it missed need not wait for the end of a long pause
+            edge.due, edge.rings, edge.pause = now, 0, self._ack_timeout
         elif before is None or before.serves != ack.serves:
             # it follows: what is newer still is on its way to it
             edge.due, edge.rings = max(edge.due, now + self._ack_timeout), 0
@@ -124,10 +129,15 @@ class Tracker:
         )
 
     def is_replayed(self, ack: Ack) -> bool:
-        """Whether that edge has said this or something later before, under the same key."""
+        """Whether that edge has said this or something later before, under the same key.
+
+        An edge that lost its number is believed by answering an order younger than all it has said: nothing old can.
+        """
         edge = self._edges.get(ack.edge)
         record = edge.record if edge else None
         if record is None or record.sequence is None or record.key != ack.key:
+            return False
+        if ack.lane == "hot" and ack.sequence is not None and _issued(ack.order) > record.heard_at:
             return False
         return ack.sequence is None or ack.sequence <= record.sequence
 
@@ -139,10 +149,16 @@ class Tracker:
                 yield key.partition(" ")[2], generation
 
     def take(self, now: float, *, frozen: Iterable[str] = ()) -> dict[Lane, list[str]]:
-        """Who has to be rung now, by lane; each gets a longer pause for the next time."""
+        """Who has to be rung now, by lane; each gets a longer pause for the next time.
+
+        With one that is due go those that are `TOGETHER`: a publish for many costs what it costs for one.
+        """
+        late = self._late(frozen)
+        if not any(self._edges[name].due <= now for name in late):
+            return {}
         taken: dict[Lane, list[str]] = {}
-        for name in self._late(frozen):
-            if self._edges[name].due <= now:
+        for name in late:
+            if self._edges[name].due <= now + TOGETHER:
                 taken.setdefault(self._rung(name, now), []).append(name)
         return taken
 
@@ -182,7 +198,16 @@ class Tracker:
 
     def _arrived(self, name: str, now: float) -> Edge:
         record = self._absent.pop(name, None)
+        if record and self._has_not_heard_of(record):
+            record = replace(record, awaits_state=True)
         return Edge(now + self._ack_timeout, self._ack_timeout, record, record.behind_since if record else None)
+
+    def _has_not_heard_of(self, record: EdgeRecord) -> bool:
+        """Whether a service it may have to serve was stored after its last word: a process killed then told nobody."""
+        return any(
+            key not in record.serves and generation / 1000 > record.heard_at
+            for key, (generation, _) in self._wanted.items()
+        )
 
     def _settle(self, name: str, now: float) -> None:
         edge = self._edges[name]
@@ -203,3 +228,9 @@ class Tracker:
         edge.due = now + self._jitter(edge.pause)
         self._unsaved.add(name)
         return "hot" if hot else "state"
+
+
+def _issued(order: str) -> float:
+    """Wall time of an order, out of its id; the caller knows that the engine issued it."""
+    milliseconds = order.partition("-")[0]
+    return int(milliseconds) / 1000 if milliseconds.isdecimal() else 0.0

@@ -3,13 +3,26 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import json
 
+import pytest
+import salt.config
 import yaml
+from haproxy_edge.salt_adapter import SaltCache
+from haproxy_edge.store import Store
+from haproxy_edge_minion.ack import signed
 
 from lab import fabric
 from lab.kubeapi.client import ApiClient, ApiFailure
-from lab.processes import RUN
+from lab.master import CHECKOUT
+from lab.processes import RUN, wait_for
+
+SERVICE = "default kube-system/traefik"
+# seconds in which what a forgery could set off would have happened: a publish takes a tenth of that
+LONG_ENOUGH = 2.0
+# far above what any edge has come to
+EVIL_SEQUENCE = 1 << 60
 
 
 def _status_for_engine(world, path: str) -> int:
@@ -55,6 +68,152 @@ def test_a_forged_doorbell_publishes_nothing(world):
     edge.run(["/opt/salt/bin/salt-call", "event.send", "haproxy_edge/doorbell/state", '{"tgt": "*"}'])
     world.quiet(1.0)
     assert set(world.lab.master.run("jobs.list_jobs", "search_function=state.apply")) == before
+
+
+def _lie(world, edge, *acts):
+    """What an accepted minion can do with its own key; run inside of that edge host."""
+    edge.path("/root/rogue.py").write_text((CHECKOUT / "lab/rogue.py").read_text())
+    edge.run(["/opt/salt/bin/python", "-W", "ignore", "/root/rogue.py", json.dumps(acts)])
+
+
+def _own_key(edge):
+    return edge.path("/var/lib/haproxy-edge/ack.key").read_text().strip()
+
+
+def _ack(edge, *, generation=1, digest="sha256:evil", order="", lane="hot", sequence=EVIL_SEQUENCE):
+    """What that edge would say of itself."""
+    return {
+        "edge": edge.name,
+        "order": order,
+        "lane": lane,
+        "serves": {SERVICE: {"generation": generation, "digest": digest}},
+        "done": "",
+        "problems": [],
+        "state_needed": None,
+        "ms": 1.0,
+        "sequence": sequence,
+    }
+
+
+@functools.cache
+def _store():
+    """The master's own, read as the runner does."""
+    return Store(SaltCache(salt.config.master_config(str(RUN / "master/etc/master"))))
+
+
+def _report():
+    return _store().report("default")
+
+
+def _record(edge):
+    return _store().edges("default")[edge.name]
+
+
+def _figures(world):
+    """What the engine believes of every edge, without the counts."""
+    records = [_record(edge) for edge in world.lab.edges]
+    believed = [(one.serves, one.behind_since, one.problems, (one.sequence or 0) < EVIL_SEQUENCE) for one in records]
+    return believed, {name: row["applied"] for name, row in _report()["edges"].items()}
+
+
+def _forged(kind):
+    return _report()["counters"]["forged"].get(kind, 0)
+
+
+def _await_forged(kind, number):
+    wait_for(lambda: _forged(kind) >= number, 20, f"{number} forged of kind {kind} to be counted")
+
+
+def _publishes(world):
+    """Jobs the master has published; a forged return makes a job, too, but one without a target."""
+    jobs = world.lab.master.run("jobs.list_jobs")
+    ours = ("state.apply", "haproxy_edge.sync")
+    return {job for job, row in jobs.items() if row["Function"] in ours and row["Target"] != "unknown-target"}
+
+
+@pytest.fixture
+def calm(world):
+    """All edges have confirmed; nothing is under way. Afterwards nothing was published, and no figure has changed."""
+    wait_for(lambda: _all_right(world), 30, "every edge to have confirmed")
+    world.quiet(1.0)
+    before = _figures(world), _publishes(world)
+    yield world
+    world.quiet(LONG_ENOUGH)
+    assert (_figures(world), _publishes(world)) == before
+
+
+def _all_right(world):
+    edges = _report()["edges"].values()
+    return len(edges) == len(world.lab.edges) and all(edge["behind_since"] is None for edge in edges)
+
+
+def _booked_to(victim, rogue, way):
+    """Returns of both lanes, unsigned and signed with the rogue's own key."""
+    told = _ack(victim)
+    for forged in ({**told, "hmac": "0" * 64}, signed(told, _own_key(rogue))):
+        yield {"kind": way, "victim": victim.name, "fun": "haproxy_edge.sync", "returned": forged}
+        states = {"haproxy_edge_|-a_|-a_|-serving": {"result": True, "ack": forged}}
+        yield {"kind": way, "victim": victim.name, "fun": "state.apply", "returned": states}
+
+
+@pytest.mark.parametrize("way", ["syndic_return", "resource_return"])
+def test_a_return_booked_to_another_minion_changes_no_figure(calm, way):
+    rogue, victim = calm.lab.edges[:2]
+    before = _forged("signature")
+    _lie(calm, rogue, *_booked_to(victim, rogue, way))
+    _await_forged("signature", before + 4)
+
+
+def test_what_was_said_before_and_what_nobody_asked_for_changes_no_figure(calm):
+    rogue, victim = calm.lab.edges[:2]
+    old = signed(_ack(victim, lane="state", sequence=_record(victim).sequence - 1), _own_key(victim))
+    unasked = signed(_ack(rogue, order="000000000000001-0123456789ab"), _own_key(rogue))
+    replays, orders = _forged("replay"), _forged("order")
+    _lie(
+        calm,
+        rogue,
+        {"kind": "syndic_return", "victim": victim.name, "fun": "haproxy_edge.sync", "returned": old},
+        {"kind": "event", "tag": f"haproxy_edge/ack/{victim.name}", "data": {"ack": old}},
+        {"kind": "event", "tag": f"haproxy_edge/ack/{rogue.name}", "data": {"ack": unasked}},
+    )
+    _await_forged("replay", replays + 2)
+    _await_forged("order", orders + 1)
+
+
+def test_hundreds_of_forged_events_in_every_form_publish_nothing_and_are_counted(calm):
+    rogue, victim = calm.lab.edges[:2]
+    order = {"tgt": "*", "lane": "state", "id": "1"}
+    start = f"salt/minion/{victim.name}/start"
+    posing = {"fun": "haproxy_edge.sync", "id": victim.name, "return": {**_ack(victim), "hmac": "0" * 64}}
+    before = dict(_report()["counters"]["forged"])
+    _lie(
+        calm,
+        rogue,
+        {"kind": "event", "tag": "haproxy_edge/doorbell/state", "data": order, "repeat": 20},
+        {"kind": "events", "tag": "haproxy_edge/doorbell/hot", "data": order, "times": 200},
+        {"kind": "events", "tag": "doorbell/state", "data": order, "times": 50, "pretag": "haproxy_edge"},
+        {"kind": "events", "tag": "haproxy_edge/doorbell/hot", "data": {"token": "0" * 32}, "times": 20},
+        {"kind": "event", "tag": start, "data": {"id": victim.name}, "repeat": 5},
+        {"kind": "events", "tag": start, "data": {"id": victim.name}, "times": 50},
+        {"kind": "events", "tag": f"salt/job/20200101000000000000/ret/{victim.name}", "data": posing, "times": 50},
+        {"kind": "event", "tag": f"salt/job/20200101000000000000/ret/{victim.name}", "data": posing, "repeat": 5},
+        {"kind": "event", "tag": f"haproxy_edge/ack/{victim.name}", "data": {"ack": "me"}},
+        {"kind": "event", "tag": "haproxy_edge/warning", "data": {"condition": "emptied"}},
+    )
+    wanted = {"doorbell": 290, "signature": 50, "return": 5, "shape": 1, "warning": 1}
+    for kind, number in wanted.items():
+        _await_forged(kind, before.get(kind, 0) + number)
+    assert "forged events ignored" in calm.lab.master.log()
+
+
+def test_an_edge_s_own_word_is_believed_without_an_order(world):
+    wait_for(lambda: _all_right(world), 30, "every edge to have confirmed")
+    edge = world.lab.edges[0]
+    record = _record(edge)
+    serves = {key: {"generation": one, "digest": two} for key, (one, two) in record.serves.items()}
+    own = signed({**_ack(edge, lane="edge", sequence=record.sequence + 1), "serves": serves}, _own_key(edge))
+    _lie(world, edge, {"kind": "event", "tag": f"haproxy_edge/ack/{edge.name}", "data": {"ack": own}})
+    wait_for(lambda: _record(edge).lane == "edge", 10, "the edge's own word to be recorded")
 
 
 def test_the_store_is_readable_by_the_master_s_user_alone(world):

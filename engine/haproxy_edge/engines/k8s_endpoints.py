@@ -19,11 +19,13 @@ import time
 from typing import Any
 
 from haproxy_edge import kube
-from haproxy_edge.acks import Forged, Forgeries, found_in, verified
+from haproxy_edge.acks import Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
+from haproxy_edge.lease import Identity, Lease
+from haproxy_edge.listening import JOBS, OURS, Ear
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
-from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, returns
+from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, events
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.watches import start_watches
 
@@ -31,25 +33,14 @@ log = logging.getLogger(__name__)
 
 # seconds between two looks at a configuration that was refused
 _RECHECK = 10.0
-# whose returns carry an acknowledgement
-_ACKNOWLEDGED_BY = frozenset({"haproxy_edge.sync", "haproxy_edge.ack", "state.apply", "state.sls", "state.highstate"})
 
 
 def start(**options: Any) -> None:
     """Run for ever. Called by Salt in a process of its own with the options of the engine."""
     checked = _usable_options(options)
-    cache = SaltCache(__opts__)  # type: ignore[name-defined]
     forgeries = Forgeries(time.monotonic)
-    daemon = Daemon(
-        checked,
-        Store(cache),
-        Outbox(cache),
-        Bus(__opts__),  # type: ignore[name-defined]
-        Clocks(time.time, time.monotonic),
-        fleet=Fleet(__opts__, checked.target, checked.target_type),  # type: ignore[name-defined]
-        forgeries=forgeries,
-    )
-    threading.Thread(target=_hear_acks, args=(daemon, forgeries, __opts__), name="acks", daemon=True).start()  # type: ignore[name-defined]
+    daemon = _daemon(checked, forgeries, __opts__)  # type: ignore[name-defined]
+    threading.Thread(target=_hear, args=(daemon, forgeries, __opts__), name="bus", daemon=True).start()  # type: ignore[name-defined]
     _serve_page(daemon, checked)
     slices = _has_slices(checked)
     start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
@@ -82,18 +73,35 @@ def _serve_page(daemon: Daemon, options: Options) -> None:
     threading.Thread(target=serve_forever, args=(options.metrics, sources), name="metrics", daemon=True).start()
 
 
-def _hear_acks(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:
-    """Put what edges really signed into the daemon's inbox, and say once a minute what somebody forged."""
+def _daemon(options: Options, forgeries: Forgeries, opts: dict[str, Any]) -> Daemon:
+    cache = SaltCache(opts)
+    store = Store(cache)
+    return Daemon(
+        options,
+        store,
+        Outbox(cache),
+        Bus(opts),
+        Clocks(time.time, time.monotonic),
+        fleet=Fleet(opts, options.target, options.target_type),
+        forgeries=forgeries,
+        lease=Lease(options.cluster, store, Identity.own(), steady=time.monotonic, wall=time.time),
+    )
+
+
+def _hear(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:
+    """Put what edges really signed into the daemon's inbox."""
     store = Store(SaltCache(opts))
-    for returned in returns(opts, _ACKNOWLEDGED_BY):
-        raw = found_in(returned)
+    ear = Ear(store.known_ack_key, store.doorbell_token, forgeries)
+    for tag, data in events(opts, (JOBS, OURS)):
         try:
-            if raw is not None:
-                daemon.inbox.put(verified(raw, store.known_ack_key))
-        except Forged as error:
-            forgeries.count(error.kind, str(error))
+            ack = ear.hear(tag, data)
+            if ack:
+                daemon.inbox.put(ack)
         except StoreError as error:
-            log.warning("an acknowledgement cannot be checked: %s", error)
+            log.warning("an event cannot be checked: %s", error)
+        except Exception:
+            # whatever somebody put into an event, the next one must be heard
+            log.exception("k8s_endpoints: a defect in hearing %s", tag[:100])
 
 
 def _usable_options(options: dict[str, Any]) -> Options:

@@ -15,7 +15,7 @@ import logging
 from typing import Any
 
 from haproxy_edge.frontends import services_of
-from haproxy_edge.salt_adapter import SaltCache
+from haproxy_edge.salt_adapter import SaltCache, key_mark
 from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -48,7 +48,8 @@ def _text(store: Store, cluster: str, service: str) -> str:
 
 def _ack_key(store: Store, minion_id: str) -> dict[str, str]:
     try:
-        return {"ack_key": store.ack_key(minion_id)}
+        owner = key_mark(__opts__, minion_id)  # type: ignore[name-defined]
+        return {"ack_key": store.ack_key(minion_id, owner)}
     except StoreError as error:
         log.error("ext_pillar haproxy_edge: %s: %s", minion_id, error)
         return {}

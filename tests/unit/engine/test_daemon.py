@@ -73,7 +73,11 @@ def test_without_a_list_nothing_is_stored_or_ordered():
 
 
 @pytest.mark.parametrize(
-    "name", ["http-500", "http-403", "http-401", "error-event", "timeout", "wrong-kind", "truncated"]
+    "name",
+    [
+        *("http-401", "http-403", "http-429", "http-500", "http-503"),
+        *("unreachable", "timeout", "dropped", "truncated", "wrong-kind", "error-event", "short-watch", "kubeconfig"),
+    ],
 )
 def test_an_api_error_is_never_read_as_no_endpoints(world, name):
     world.say(Condition(name, "the API is broken"))

@@ -261,7 +261,7 @@ def test_a_resync_is_ordered_although_a_snapshot_is_unreadable():
     world.keep(STORED)
     world.cache.broken = {"fetch"}
     world.say(listed(NEW))
-    world.run(700)
+    world.run(600.5)
 
     assert world.steps == ["order", "ring"]
 

@@ -21,7 +21,13 @@ def test_services_alone_are_enough_and_the_rest_has_its_default():
 
     for option in TABLE:
         if option.name != "services":
-            assert getattr(options, option.name) == option.default
+            assert getattr(options, option.name) == (option.default or getattr(options, option.name))
+    assert (dict(options.allowed_networks), options.metrics, options.kubeconfig, options.context) == (
+        {},
+        None,
+        None,
+        None,
+    )
 
 
 def test_the_defaults_are_good_values_themselves():
@@ -38,12 +44,17 @@ def test_every_option_can_be_set():
         "context": "west",
         "source": "endpoints",
         "lane": "state",
-        "metrics": "127.0.0.1:9105",
+        "allowed_networks": {"gitea/gitea-ssh": ["10.42.0.0/16", "fd42::/48"]},
+        "metrics": "[::1]:9105",
         **{option.name: 7 for option in TABLE if option.unit == "s"},
     }
     options = check(given)
 
-    assert {name: getattr(options, name) for name in given} == {**given, "services": tuple(given["services"])}
+    assert {name: getattr(options, name) for name in given} == {
+        **given,
+        "services": tuple(given["services"]),
+        "allowed_networks": {"gitea/gitea-ssh": ("10.42.0.0/16", "fd42::/48")},
+    }
     assert set(given) == {option.name for option in TABLE}
 
 
@@ -59,6 +70,12 @@ def test_metrics_anywhere_else_are_refused(value):
     (problem,) = problems_of(metrics=value)
 
     assert problem.startswith(f"metrics: {value!r}: must be address:port")
+
+
+def test_networks_of_a_service_that_is_not_followed_are_a_slip():
+    (problem,) = problems_of(allowed_networks={"kube-system/treafik": ["10.42.0.0/16"]})
+
+    assert problem == "allowed_networks: kube-system/treafik: is not one of services"
 
 
 SECONDS = [option.name for option in TABLE if option.unit == "s"]
@@ -88,6 +105,11 @@ def test_a_time_that_is_no_number_of_seconds_is_refused_with_option_and_value(na
         pytest.param("kubeconfig", "", id="kubeconfig empty"),
         pytest.param("kubeconfig", 7, id="kubeconfig a number"),
         pytest.param("context", {}, id="context a mapping"),
+        pytest.param("allowed_networks", ["10.42.0.0/16"], id="networks without service"),
+        pytest.param("allowed_networks", {"kube-system/traefik": "10.42.0.0/16"}, id="networks no list"),
+        pytest.param("allowed_networks", {"kube-system/traefik": []}, id="no network"),
+        pytest.param("allowed_networks", {"kube-system/traefik": ["10.42.0.1/16"]}, id="host bits set"),
+        pytest.param("allowed_networks", {"kube-system/traefik": [7]}, id="a number for a network"),
         pytest.param("source", "slices", id="source unknown"),
         pytest.param("source", None, id="source null"),
         pytest.param("connect_timeout", 0, id="no time to connect"),

@@ -23,9 +23,8 @@ def outbox(cache):
     return Outbox(cache)
 
 
-def put(outbox, *, now=NOW, lane="state", services=("kube-system/traefik",)):
-    order = outbox.put(lane, tgt="roles:haproxy-edge", tgt_type="grain", services=services, cluster="default", now=now)
-    return order.id
+def put(outbox, *, now=NOW, lane="state", services=("kube-system/traefik",), tgt="roles:haproxy-edge"):
+    return outbox.put(lane, tgt=tgt, tgt_type="grain", services=services, cluster="default", now=now).id
 
 
 def ids(orders):
@@ -60,15 +59,37 @@ def test_without_an_order_nothing_is_taken(outbox):
     assert outbox.take("state", now=NOW) == []
 
 
+def test_an_empty_outbox_costs_one_look_and_no_write(outbox, cache):
+    calls = []
+    for name in ("fetch", "store", "flush", "list"):
+        asked = getattr(cache, name)
+        setattr(cache, name, lambda *given, name=name, asked=asked: (calls.append(name), asked(*given))[1])
+    for _ in range(1000):
+        outbox.take("hot", now=NOW)
+
+    assert calls == ["list"] * 1000
+
+
 def test_orders_are_taken_oldest_first(outbox):
-    later, sooner = put(outbox, now=NOW + 100), put(outbox, now=NOW + 9)
+    later, sooner = put(outbox, now=NOW + 100, tgt="a"), put(outbox, now=NOW + 9, tgt="b")
 
     assert ids(outbox.take("state", now=NOW + 101)) == [sooner, later]
 
 
 def test_orders_of_one_moment_are_all_kept(outbox):
-    assert len({put(outbox) for _ in range(50)}) == 50
+    assert len({put(outbox, tgt=str(number)) for number in range(50)}) == 50
     assert len(outbox.take("state", now=NOW)) == 50
+
+
+def test_orders_for_the_same_edges_are_one_publish_of_all_their_services(outbox, cache):
+    put(outbox, services=("a/one",))
+    put(outbox, now=NOW + 1, tgt="edge9", services=("a/one",))
+    last = put(outbox, now=NOW + 2, services=("a/two", "a/one"))
+
+    first, second = outbox.take("state", now=NOW + 3)
+    assert (first["tgt"], first["services"]) == ("edge9", ["a/one"])
+    assert (second["id"], second["services"]) == (last, ["a/one", "a/two"])
+    assert cache.rows == {}
 
 
 def test_each_lane_takes_its_own(outbox):
@@ -98,7 +119,7 @@ def test_an_order_counts_although_the_clock_was_set_back(outbox):
 
 
 def test_two_takers_at_once_never_share_an_order_and_lose_none(outbox, cache):
-    expected = {put(outbox, now=NOW + n) for n in range(200)}
+    expected = {put(outbox, now=NOW + n, tgt=str(n)) for n in range(200)}
     together = threading.Barrier(2)
 
     def take():

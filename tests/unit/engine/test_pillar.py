@@ -100,3 +100,24 @@ def test_a_minion_without_frontends_gets_nothing_and_no_key(cache, pillar):
 
 def test_options_in_the_configuration_are_taken(cache):
     assert pillar_of(whatever=1)["snapshots"]
+
+
+def test_a_host_installed_anew_gets_a_new_key_and_a_known_one_keeps_its_own(cache, monkeypatch):
+    owners = {"edge1": "first"}
+    monkeypatch.setattr(module, "key_mark", lambda opts, minion_id: owners[minion_id])
+    first, again = pillar_of()["ack_key"], pillar_of()["ack_key"]
+    owners["edge1"] = "second"
+    second = pillar_of()["ack_key"]
+    owners["edge1"] = ""
+    unknown = pillar_of()["ack_key"]
+
+    assert first == again != second
+    assert unknown == second
+
+
+def test_a_key_of_an_earlier_release_is_kept_and_bound_to_its_owner(cache, monkeypatch):
+    cache.rows["haproxy_edge/keys", "edge1"] = {"key": "a" * 64}
+    monkeypatch.setattr(module, "key_mark", lambda opts, minion_id: "owner")
+
+    assert pillar_of()["ack_key"] == "a" * 64
+    assert cache.rows["haproxy_edge/keys", "edge1"] == {"key": "a" * 64, "owner": "owner"}

@@ -54,6 +54,7 @@ def test_it_says_of_every_service_what_the_store_has(world):
             "draining": 0,
             "held": None,
             "held_since": None,
+            "refused": [],
         }
     }
 

@@ -1,6 +1,7 @@
 """An edge that does not confirm is rung until it does, and nobody waits for it."""
 
 import itertools
+from dataclasses import replace
 
 import pytest
 from haproxy_edge.acks import Ack
@@ -67,6 +68,16 @@ def test_an_edge_that_missed_a_change_is_rung_by_the_hot_lane_first_and_by_the_s
         (110.0, {"state": ["edge1"]}),
         (120.0, {"state": ["edge1"]}),
     ]
+
+
+def test_an_edge_that_is_back_and_says_so_is_rung_at_once_whatever_its_pause():
+    made = tracker("edge1")
+    made.confirmed(ack("edge1"), 0.0)
+    made.stored(SERVICE, *NEWER, 0.0)
+    rung_until(made, 1000.0)
+    made.confirmed(replace(ack("edge1"), lane="edge"), 1001.0)
+    assert made.take(1001.0) == {"hot": ["edge1"]}
+    assert made.take(1006.0) == {"state": ["edge1"]}
 
 
 def test_without_the_hot_lane_all_rings_are_of_the_state_lane():

@@ -1,0 +1,155 @@
+"""One engine works at a time; a second waits, says so once, and takes over when the first is gone. No flapping."""
+
+from __future__ import annotations
+
+import os
+
+import pytest
+from haproxy_edge.lease import BEAT, PATIENCE, SETTLE, Identity, Lease, started
+from haproxy_edge.store import Store, StoreError
+
+from tests.unit.engine.material import WALL, FakeCache
+
+
+class Machine:
+    """Engines on one store, in one time; ``running`` are the processes that live."""
+
+    def __init__(self):
+        self.cache = FakeCache()
+        self.now, self.wall_off = 1000.0, 0.0
+        self.running = {}
+        self.leases = []
+
+    def engine(self, name, *, pid, place="boot/ns"):
+        start = f"{place} {pid}"
+        self.running[pid] = start
+        lease = Lease(
+            "default",
+            Store(self.cache),
+            Identity(name, "master", pid, start),
+            steady=lambda: self.now,
+            wall=lambda: WALL + self.now + self.wall_off,
+            started_of=self.running.get,
+        )
+        lease.name = name
+        self.leases.append(lease)
+        return lease
+
+    def run(self, seconds, *, stopped=()):
+        """Every living engine looks as often as it may; the names that held it at each moment."""
+        moments, end = [], self.now + seconds
+        while self.now < end:
+            self.now += 0.25
+            working = [lease for lease in self.leases if lease not in stopped]
+            moments.append([lease.name for lease in working if lease.look()])
+        return moments
+
+
+@pytest.fixture
+def machine():
+    return Machine()
+
+
+def test_the_only_engine_works_after_half_a_second(machine):
+    machine.engine("one", pid=1)
+
+    moments = machine.run(60)
+    assert [] in moments[: int(SETTLE / 0.25) + 1]
+    assert all(moment == ["one"] for moment in moments[int(SETTLE / 0.25) + 1 :])
+
+
+def test_a_second_engine_waits_and_says_so_once(machine, caplog):
+    machine.engine("one", pid=1)
+    machine.run(5)
+    machine.engine("two", pid=2)
+
+    assert all(moment == ["one"] for moment in machine.run(600))
+    assert [record.getMessage() for record in caplog.records if "works for it already" in record.getMessage()] == [
+        "default: another engine works for it already: process 1 on master; this one waits until that is gone. "
+        "Is k8s_endpoints configured twice with the same cluster, or does a second master run?"
+    ]
+
+
+def test_of_two_that_start_at_once_only_one_works(machine):
+    machine.engine("one", pid=1)
+    machine.engine("two", pid=2)
+
+    moments = machine.run(60)
+    assert max(map(len, moments)) == 1
+    assert len({tuple(moment) for moment in moments if moment}) == 1
+
+
+def test_it_takes_over_at_once_from_a_process_that_is_gone(machine):
+    one = machine.engine("one", pid=1)
+    machine.run(5)
+    machine.engine("two", pid=2)
+    machine.run(5)
+    del machine.running[1]
+
+    moments = machine.run(BEAT + SETTLE + 0.5, stopped=[one])
+    assert moments[-1] == ["two"]
+
+
+def test_a_pid_used_again_by_another_process_is_no_holder(machine):
+    one = machine.engine("one", pid=1)
+    machine.run(5)
+    machine.running[1] = "boot/ns 77"
+    machine.engine("two", pid=2)
+
+    assert machine.run(BEAT + SETTLE + 0.5, stopped=[one])[-1] == ["two"]
+
+
+def test_on_another_machine_it_waits_until_the_beat_has_stood_still(machine):
+    one = machine.engine("one", pid=1, place="elsewhere/ns")
+    machine.run(5)
+    machine.engine("two", pid=2)
+    machine.run(5)
+
+    moments = machine.run(PATIENCE + BEAT + SETTLE + 0.5, stopped=[one])
+    assert not any(moments[: int((PATIENCE - BEAT) / 0.25)])
+    assert moments[-1] == ["two"]
+
+
+def test_one_that_stood_still_and_comes_back_waits_and_does_not_take_it_back(machine, caplog):
+    one = machine.engine("one", pid=1, place="elsewhere/ns")
+    machine.run(5)
+    machine.engine("two", pid=2)
+    machine.run(PATIENCE * 2, stopped=[one])
+
+    moments = machine.run(300)
+    assert all(moment == ["two"] for moment in moments[int(BEAT / 0.25) :])
+    assert "another engine has taken over while this one stood still" in caplog.text
+
+
+def test_a_clock_set_back_or_ahead_takes_it_from_nobody(machine):
+    machine.engine("one", pid=1, place="elsewhere/ns")
+    machine.run(5)
+    machine.engine("two", pid=2)
+    for machine.wall_off in (-7200.0, 7200.0):
+        assert all(moment == ["one"] for moment in machine.run(60))
+
+
+def test_a_store_that_fails_takes_it_from_nobody(machine):
+    lease = machine.engine("one", pid=1)
+    machine.run(5)
+    machine.cache.broken = {"store"}
+    machine.now += BEAT
+    with pytest.raises(StoreError):
+        lease.look()
+
+    assert lease.held
+
+
+def test_a_row_that_makes_no_sense_is_free(machine):
+    machine.cache.rows["haproxy_edge/default/engine", "lease"] = {"pid": "x"}
+    machine.engine("one", pid=1)
+
+    assert machine.run(5)[-1] == ["one"]
+
+
+def test_this_process_is_told_from_one_that_had_its_pid():
+    mine = Identity.own()
+
+    assert mine.pid == os.getpid()
+    assert mine.start == started(os.getpid()) != started(os.getppid())
+    assert started(2**22 + 1) is None
