@@ -48,7 +48,7 @@ def test_the_page_shows_a_change_as_it_goes_to_every_edge(world, page):
     pods = [*world.pods, world.lab.pods.add()]
     world.lab.serve(pods)
     page.wait_for(f"document.querySelector('.change').dataset.key !== {before!r}", 10)
-    page.wait_for("document.querySelector('.change .took b')", 10)
+    page.wait_for("document.querySelector('.change').querySelector('.took b')", 10)
     confirmed = page.evaluate("document.querySelector('.change').querySelectorAll('circle').length")
     assert confirmed == len(world.lab.edges)
     assert "added" in _rows(page, ".change .chip")[0]

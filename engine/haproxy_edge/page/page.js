@@ -234,7 +234,7 @@ function drawEdges(report) {
   const order = ([a, one], [b, two]) => isLate(two) - isLate(one) || a.localeCompare(b, "en", { numeric: true });
   replace(byId("edge-rows"), Object.entries(report.edges).sort(order).map(([name, edge]) => row(name, titles, [
     name, edgeState(edge), ago(edge.heard_at),
-    edge.heard_at === null ? "" : `${edge.lane || "?"} lane, ${span((edge.ms || 0) / 1000)}`,
+    edge.heard_at === null ? "" : make("span", "work", `${edge.lane || "?"} lane, ${span((edge.ms || 0) / 1000)}`),
     reloadOf(edge), notesOf(edge, report),
   ])));
 }
