@@ -102,6 +102,13 @@ def test_the_states_of_the_wheel_are_those_of_the_checkout(wheel):
     assert inside == {f"haproxy_edge/share/{path.relative_to(ROOT / 'salt')}": path.read_bytes() for path in ours}
 
 
+def test_the_status_page_is_in_the_wheel(wheel):
+    with zipfile.ZipFile(wheel) as packed:
+        inside = {name: packed.read(name) for name in packed.namelist() if "/page/" in name}
+    ours = (ROOT / "engine/haproxy_edge/page").iterdir()
+    assert inside == {f"haproxy_edge/page/{path.name}": path.read_bytes() for path in ours}
+
+
 def test_a_minion_renders_the_states_of_the_wheel_and_has_the_modules_then(minion, tmp_path):
     rendered = minion("state.show_sls", "haproxy")
     synced = {str(path.relative_to(tmp_path / "extension_modules")) for path in tmp_path.glob("extension_modules/*/*")}
