@@ -147,6 +147,7 @@ def test_one_straggler_does_not_squeeze_the_others_into_a_corner(shown):
             "The cluster cannot be followed",
             "the API forbids it. Edges stay as they are.",
         ),
+        ({"watches": [], "cycled_at": NOW - 100}, "The cluster cannot be followed", "The API has not answered yet."),
         ({"cycled_at": NOW - 100}, "The engine stands still", "Edges stay as they are."),
         (
             {"services": {TRAEFIK: reports.service(held="empty", held_since=NOW - 3)}},
@@ -155,7 +156,7 @@ def test_one_straggler_does_not_squeeze_the_others_into_a_corner(shown):
         ),
         ({"edges": {}}, "No edge yet", "No accepted minion matches the engine’s target."),
     ],
-    ids=["watch", "engine", "held", "no-edge"],
+    ids=["watch", "no-watch", "engine", "held", "no-edge"],
 )
 def test_it_says_what_is_wrong(shown, changed, word, why):
     shown.report = reports.report(**changed)

@@ -107,10 +107,10 @@ function verdict(report) {
   const late = Object.keys(report.edges).filter((name) => isLate(report.edges[name])).sort();
   const mute = report.watches.filter((watch) => watch.condition !== "ok");
   const held = Object.entries(report.services).filter(([, service]) => service.held);
+  if (!report.watches.length) return ["bad", "The cluster cannot be followed", "The API has not answered yet. Edges stay as they are."];
   if (now() - report.cycled_at > STALE_CYCLE) {
     return ["bad", "The engine stands still", `It last looked at ${clock(report.cycled_at)}. Edges stay as they are.`];
   }
-  if (!report.watches.length) return ["bad", "The cluster cannot be followed", "The API has not answered yet. Edges stay as they are."];
   if (mute.length) {
     const why = mute[0].message || mute[0].condition || "not listed yet";
     return ["bad", "The cluster cannot be followed", `${why}. Edges stay as they are.`];
