@@ -70,7 +70,7 @@ class Shown:
         self.browser.complaints.clear()
         self.browser.look(**{"width": 1280, "height": 900, **look})
         self.browser.open(f"http://127.0.0.1:{self.port}/")
-        self.browser.wait_for("document.querySelector('#watch-rows tr')")
+        self.browser.wait_for("last !== null")
 
     def text(self, selector):
         return self.browser.evaluate(f"document.querySelector({json.dumps(selector)}).innerText")
