@@ -7,7 +7,7 @@ import signal
 
 import pytest
 from haproxy_edge_minion.config_file import EDITED
-from haproxy_edge_minion.edge import StateNeeded
+from haproxy_edge_minion.outcome import StateNeeded
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.snapshot import check
 

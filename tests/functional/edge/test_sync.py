@@ -5,7 +5,7 @@ import time
 
 import pytest
 from haproxy_edge_minion import sequence
-from haproxy_edge_minion.edge import StateNeeded
+from haproxy_edge_minion.outcome import StateNeeded
 from haproxy_edge_minion.snapshot import check
 
 from tests.functional.edge.rig import HAPROXY

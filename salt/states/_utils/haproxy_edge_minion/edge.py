@@ -22,6 +22,7 @@ from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.given import given, newest
 from haproxy_edge_minion.leaving import Leaving
 from haproxy_edge_minion.loading import Loading
+from haproxy_edge_minion.outcome import NOT_ENABLED, Reconciled, StateNeeded, Step, Synced
 from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
 from haproxy_edge_minion.process import EdgeError, Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
@@ -42,48 +43,6 @@ class Prepared:
     text: str
     problems: tuple[str, ...]
     snapshots: tuple[Snapshot, ...] = ()
-
-
-@dataclass(frozen=True)
-class Step:
-    """Something done, or to do: ``start``, ``reload``, ``adjust`` (runtime commands only) or ``enable``, and why."""
-
-    action: str
-    reason: str
-
-
-NOT_ENABLED = Step("enable", "it would not start with the host")
-
-
-@dataclass(frozen=True)
-class Synced:
-    """What a sync did (empty: nothing was to do), and what stood in the way of single frontends.
-
-    ``refused`` are services whose snapshot was older than what this edge has, and other.
-    """
-
-    summary: str
-    problems: tuple[str, ...]
-    refused: tuple[str, ...] = ()
-
-    @property
-    def told(self) -> str:
-        """One line for people."""
-        older = [f"refused as older than what is here: {', '.join(self.refused)}"] if self.refused else []
-        return "; ".join([self.summary, *older] if self.summary else older)
-
-
-@dataclass(frozen=True)
-class Reconciled:
-    """What was done (None: nothing), the differences that were found, and what stood in the way."""
-
-    step: Step | None
-    found: tuple[str, ...]
-    problems: tuple[str, ...]
-
-
-class StateNeeded(EdgeError):
-    """Only a run of the state can bring this edge right; the message says why."""
 
 
 class Edge:

@@ -9,8 +9,9 @@ import difflib
 from collections.abc import Callable
 from typing import Any
 
-from haproxy_edge_minion.edge import Edge, Prepared, StateNeeded, Step
+from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import read, replace
+from haproxy_edge_minion.outcome import StateNeeded, Step
 from haproxy_edge_minion.payload import unpack
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError

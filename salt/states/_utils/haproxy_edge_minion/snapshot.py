@@ -140,7 +140,7 @@ def _mapping(value: Any, where: str, keys: frozenset[str]) -> dict[str, Any]:
     _expect(isinstance(value, dict), where, type(value).__name__, "not a mapping")
     if value.keys() != keys:
         missing, unknown = sorted(keys - value.keys()), [key for key in value if key not in keys]
-        _expect(not missing, where, missing, "missing")
+        _expect(not missing, f"{where}.{'.'.join(missing[:1])}", "", "missing")
         _expect(not unknown, where, unknown, "unknown")
     found: dict[str, Any] = value
     return found

@@ -1,0 +1,49 @@
+"""What a run on an edge came to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from haproxy_edge_minion.process import EdgeError
+
+
+@dataclass(frozen=True)
+class Step:
+    """Something done, or to do: ``start``, ``reload``, ``adjust`` (runtime commands only) or ``enable``, and why."""
+
+    action: str
+    reason: str
+
+
+NOT_ENABLED = Step("enable", "it would not start with the host")
+
+
+@dataclass(frozen=True)
+class Synced:
+    """What a sync did (empty: nothing was to do), and what stood in the way of single frontends.
+
+    ``refused`` are services whose snapshot was older than what this edge has, and other.
+    """
+
+    summary: str
+    problems: tuple[str, ...]
+    refused: tuple[str, ...] = ()
+
+    @property
+    def told(self) -> str:
+        """One line for people."""
+        older = [f"refused as older than what is here: {', '.join(self.refused)}"] if self.refused else []
+        return "; ".join([self.summary, *older] if self.summary else older)
+
+
+@dataclass(frozen=True)
+class Reconciled:
+    """What was done (None: nothing), the differences that were found, and what stood in the way."""
+
+    step: Step | None
+    found: tuple[str, ...]
+    problems: tuple[str, ...]
+
+
+class StateNeeded(EdgeError):
+    """Only a run of the state can bring this edge right; the message says why."""

@@ -1,0 +1,95 @@
+"""What could do harm is refused whole, by the name of its field; not a byte and not a server changes."""
+
+import base64
+import json
+import zlib
+
+import pytest
+from haproxy_edge_minion import returns
+from haproxy_edge_minion.snapshot import MAX_SERVERS
+
+from tests.functional.edge.backend import of
+from tests.unit.edge.material import raw, server, snapshot
+
+
+def with_server(**changes):
+    return raw({"websecure": [server("10.42.0.6"), {**server("10.42.0.7"), **changes}]})
+
+
+def without(key):
+    return {name: value for name, value in raw({}).items() if name != key}
+
+
+def many(count):
+    return [server(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(1, count + 1)]
+
+
+BAD = [
+    pytest.param({**raw({}), "schema": 2}, "schema", id="unknown schema"),
+    pytest.param(without("digest"), "snapshot.digest", id="missing digest"),
+    pytest.param(without("ports"), "snapshot.ports", id="missing ports"),
+    pytest.param({**raw({}), "generation": "1"}, "generation", id="generation a text"),
+    pytest.param({**raw({}), "digest": "sha256:" + "0" * 64}, "digest", id="digest of something else"),
+    pytest.param(raw({"websecure": many(MAX_SERVERS + 1)}), "ports.websecure", id="more than the maximum"),
+    pytest.param(with_server(pod='a"b'), "ports.websecure[1].pod", id="quote"),
+    pytest.param(with_server(pod="a b"), "ports.websecure[1].pod", id="space"),
+    pytest.param(with_server(pod="a\n    server evil 10.0.0.1:1"), "ports.websecure[1].pod", id="line"),
+    pytest.param(with_server(node="a\x00"), "ports.websecure[1].node", id="control character"),
+    pytest.param(with_server(address="010.42.0.7"), "ports.websecure[1].address", id="not canonical"),
+    pytest.param(with_server(address="fd42:0::7"), "ports.websecure[1].address", id="not canonical, IPv6"),
+    pytest.param(with_server(address="10.42.0.7;shutdown"), "ports.websecure[1].address", id="a command"),
+    pytest.param(with_server(port=0), "ports.websecure[1].port", id="port 0"),
+    pytest.param(with_server(port=70000), "ports.websecure[1].port", id="port 70000"),
+]
+
+
+def compressed(text):
+    return "zlib:" + base64.b64encode(zlib.compress(text.encode())).decode()
+
+
+def everything(rig):
+    """Every file with content and time, and what runs."""
+    paths = [path for path in rig.paths.state.rglob("*") if path.is_file()]
+    files = {path: (path.read_bytes(), path.stat().st_mtime_ns) for path in paths}
+    return files, rig.paths.config.read_bytes(), rig.api.running(), rig.service.reloads
+
+
+@pytest.mark.parametrize("packed", [str, compressed])
+@pytest.mark.parametrize(("bad", "field"), BAD)
+def test_a_bad_snapshot_among_good_ones_refuses_the_order_and_changes_nothing(rig, pods, bad, field, packed):
+    rig.apply(of(pods[0]))
+    before = everything(rig)
+    good = snapshot(pods[1].as_server())
+    payload = packed(json.dumps({"order": "x", "snapshots": [good, json.dumps(bad)]}))
+    order, offered, problems = returns.offered(payload)
+    assert (order, offered) == ("", [])
+    assert len(problems) == 1
+    assert problems[0].startswith(f"{field}: ")
+    assert everything(rig) == before
+
+
+def test_ten_thousand_servers_are_served(rig):
+    """The maximum is twice that, but HAProxy reserves an open file for each check, and a machine may have 20,000."""
+    rig.haproxy["check"] = {"inter": "1h"}
+    rig.apply(snapshot(*many(10_000)))
+    assert len(rig.runs()) == 10_000
+    assert rig.edge.verify() == []
+
+
+def test_a_bad_snapshot_in_the_pillar_keeps_what_is_served_and_names_frontend_and_field(rig, pods):
+    rig.apply(of(pods[0]))
+    runs = rig.runs()
+    given = {"snapshots": {"default": {"kube-system/traefik": json.dumps(with_server(port=0))}}}
+    prepared = rig.edge.prepare(rig.haproxy, given, rig.render)
+    assert not rig.edge.differs(prepared)
+    (problem,) = prepared.problems
+    assert problem.startswith("haproxy.bind: service kube-system/traefik: the master's snapshot is refused: ports.web")
+    assert rig.runs() == runs
+
+
+@pytest.mark.parametrize("given", [None, [], "x", {"snapshots": []}, {"snapshots": {"default": []}}, {"snapshots": {}}])
+def test_a_pillar_of_another_shape_keeps_what_is_served(rig, pods, given):
+    rig.apply(of(pods[0]))
+    prepared = rig.edge.prepare(rig.haproxy, given, rig.render)
+    assert not rig.edge.differs(prepared)
+    assert prepared.problems
