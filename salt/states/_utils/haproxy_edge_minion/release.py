@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "444802b47244dfd8e6d1edbf7b8d48d102ce2e708038bce20c8790ada83ee010"
+MODULES = "1681626188ec6b49e55617f0c74612b79ca9a2da01a500500430553c7f48eeca"
