@@ -24,7 +24,7 @@ STATES = ("ready", "draining")
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
 RELISTS = ("dropped", "http-410", "timeout", "unreachable")
 RELOADS = ("configuration", "not-ours", "socket", "refused-command", "no-effect", "changed-by-hand", "other")
-FORGED = ("order", "replay", "shape", "signature", "stranger")
+FORGED = ("doorbell", "order", "replay", "return", "shape", "signature", "stranger")
 # values an open label may have
 _MOST_VALUES = 24
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
@@ -164,6 +164,12 @@ TABLE: tuple[Metric, ...] = (
     ),
     Metric("haproxy_edge_endpoints", ("service", "state"), "servers in the stored snapshot, all ports", _endpoints),
     Metric(
+        "haproxy_edge_endpoints_refused",
+        ("service",),
+        "endpoints outside of `allowed_networks`, which were left out of the snapshot; counted up to 11",
+        _by_service(lambda row: len(row["refused"])),
+    ),
+    Metric(
         "haproxy_edge_service_held",
         ("service", "reason"),
         "1: edges keep what they have: it is `empty`, `frozen` by hand, has servers `outside` of the allowed networks, "
@@ -185,7 +191,12 @@ TABLE: tuple[Metric, ...] = (
         "reloads that edges confirmed, by class",
         _counter("reloads", RELOADS),
     ),
-    Metric("haproxy_edge_forged_total", ("kind",), "acknowledgements refused, by why", _counter("forged", FORGED)),
+    Metric(
+        "haproxy_edge_forged_total",
+        ("kind",),
+        "events refused because nobody entitled sent them, by why",
+        _counter("forged", FORGED),
+    ),
     CONVERGENCE,
 )
 

@@ -120,6 +120,15 @@ def test_who_is_behind_stands_first_and_is_named(shown):
     assert shown.text(".change .took") == "1 of 2"
 
 
+def test_endpoints_that_are_left_out_are_named(shown):
+    refused = ["10.9.9.9:8443: outside of allowed_networks"]
+    shown.report["services"][TRAEFIK] = reports.service(refused=refused)
+    shown.open()
+    assert (
+        shown.texts("#service-rows td:last-child")[1] == "serving left out: 10.9.9.9:8443: outside of allowed_networks"
+    )
+
+
 def test_an_edge_on_its_way_is_not_yet_behind_and_then_is(shown):
     shown.report["edges"]["edge2"] = reports.edge(behind_since=NOW - 1)
     shown.open()

@@ -271,6 +271,12 @@ function drawServices(report) {
 }
 
 function serviceState(service) {
+  const refused = service.refused || [];
+  if (refused.length) return make("span", "", stateOf(service), make("span", "notes", ` left out: ${refused.join("; ")}`));
+  return stateOf(service);
+}
+
+function stateOf(service) {
   if (service.held) return make("span", "", badge("warn", `held: ${service.held}`), " ", ago(service.held_since, true));
   return service.ready ? badge("good", "serving") : badge("bad", "empty");
 }

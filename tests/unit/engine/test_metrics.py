@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import re
+from pathlib import Path
 
 import pytest
-from haproxy_edge import acks, daemon, metrics, report
+from haproxy_edge import metrics, report
 from haproxy_edge.reflector import Freshness, Listed
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
@@ -49,6 +49,7 @@ def test_a_report_becomes_samples():
     assert found["haproxy_edge_endpoints", (TRAEFIK, "ready")] == 6
     assert found["haproxy_edge_endpoints", (TRAEFIK, "draining")] == 1
     assert found["haproxy_edge_service_generation", (TRAEFIK,)] == (NOW - 40) * 1000
+    assert found["haproxy_edge_endpoints_refused", (TRAEFIK,)] == 0
     assert found["haproxy_edge_changes_total", (TRAEFIK,)] == 14
     assert found["haproxy_edge_reloads_total", ("configuration",)] == 3
     assert found["haproxy_edge_edges_expected", ()] == 2
@@ -96,7 +97,8 @@ def test_buckets_of_the_histogram_add_up():
 
 def test_what_stands_at_zero_is_what_the_engine_counts():
     assert set(report._RELOADS.values()) | {"other"} == set(metrics.RELOADS)
-    sources = "".join(inspect.getsource(module) for module in (acks, daemon))
+    folder = Path(metrics.__file__).parent
+    sources = "".join(module.read_text() for module in folder.glob("*.py"))
     assert set(re.findall(r"""(?:Forged|_forgeries\.count)\("([a-z]+)",""", sources)) == set(metrics.FORGED)
 
 
