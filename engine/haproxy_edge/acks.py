@@ -23,6 +23,9 @@ log = logging.getLogger(__name__)
 _SAY_EVERY = 60.0
 # what tells an acknowledgement from any other mapping in a return
 _MARKS = ("edge", "serves", "hmac")
+_LANES = ("hot", "state", "edge")
+# services, problems, characters of a text, and a number: more than any edge has to say
+_MOST, _PROBLEMS, _LONGEST, _GREATEST = 1000, 50, 1000, 2**53
 
 
 @dataclass(frozen=True)
@@ -121,19 +124,33 @@ def mark_of(key: str) -> str:
 
 
 def _ack(edge: str, raw: Mapping[str, Any], key: str) -> Ack:
-    serves = {str(key): (int(row["generation"]), str(row["digest"])) for key, row in raw["serves"].items()}
+    """A key may be stolen: what its thief signs must neither break the store nor fill it."""
     needed, sequence, reload = raw["state_needed"], raw.get("sequence"), raw.get("reload")
+    if raw["lane"] not in _LANES or len(raw["serves"]) > _MOST:
+        raise ValueError(f"lane {str(raw['lane'])[:20]!r}, {len(raw['serves'])} services")
     return Ack(
         edge=edge,
-        order=str(raw["order"]),
-        lane=str(raw["lane"]),
-        serves=serves,
-        done=str(raw["done"]),
-        problems=tuple(map(str, raw["problems"])),
-        state_needed=None if needed is None else str(needed),
-        milliseconds=float(raw["ms"]),
-        sequence=None if sequence is None else int(sequence),
-        reload=str(reload) if reload else None,
-        haproxy=str(raw.get("haproxy") or ""),
+        order=_text(raw["order"]),
+        lane=raw["lane"],
+        serves={
+            _text(name): (int(_number(row["generation"])), _text(row["digest"])) for name, row in raw["serves"].items()
+        },
+        done=_text(raw["done"]),
+        problems=tuple(map(_text, raw["problems"][:_PROBLEMS])),
+        state_needed=None if needed is None else _text(needed),
+        milliseconds=float(_number(raw["ms"])),
+        sequence=None if sequence is None else int(_number(sequence)),
+        reload=_text(reload) if reload else None,
+        haproxy=_text(raw.get("haproxy") or ""),
         key=key,
     )
+
+
+def _text(value: Any) -> str:
+    return str(value)[:_LONGEST]
+
+
+def _number(value: Any) -> Any:
+    if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 <= value < _GREATEST:
+        raise ValueError(f"{str(value)[:40]} is no number from 0 to {_GREATEST}")
+    return value

@@ -7,6 +7,7 @@ of it is written by the engine, but for keys (the ext_pillar), freezes (the runn
 from __future__ import annotations
 
 import logging
+import re
 import secrets
 from collections.abc import Iterable
 from dataclasses import asdict
@@ -20,6 +21,8 @@ log = logging.getLogger(__name__)
 ROOT = "haproxy_edge"
 # the name that freezes every service of a cluster
 ALL = "all"
+# what may become part of a path in the store: whoever forges an event chooses the name
+_MINION_ID = re.compile(r"(?!\.)[^/\\\x00-\x1f]{1,200}")
 _KEYS = f"{ROOT}/keys"
 
 
@@ -86,7 +89,7 @@ class Store:
 
     def known_ack_key(self, minion_id: str) -> str | None:
         """That edge's key if it was ever given one; whatever ``minion_id`` holds, only keys are read."""
-        if "/" in minion_id or minion_id.startswith("."):
+        if not _MINION_ID.fullmatch(minion_id):
             return None
         row = self._cache.fetch(_KEYS, minion_id)
         return str(row["key"]) if isinstance(row, dict) and isinstance(row.get("key"), str) else None

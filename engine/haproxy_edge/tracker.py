@@ -15,6 +15,8 @@ from haproxy_edge.records import EdgeRecord, Lane
 
 # seconds: the longest pause between two rings of one edge
 LONGEST_PAUSE = 300.0
+# milliseconds since 1970: the year 2100
+FARTHEST = 4_102_444_800_000
 # seconds by which an edge is rung too early when another is due
 TOGETHER = 1.0
 
@@ -145,7 +147,8 @@ class Tracker:
         """(service, generation) of what that edge has newer than the store, with other content: it refuses ours."""
         for key, (generation, digest) in ack.serves.items():
             wanted = self._wanted.get(key)
-            if wanted and generation >= wanted[0] and digest != wanted[1]:
+            # beyond that no clock has ever been: a generation that only a lie can have must not be outdone
+            if wanted and wanted[0] <= generation < FARTHEST and digest != wanted[1]:
                 yield key.partition(" ")[2], generation
 
     def take(self, now: float, *, frozen: Iterable[str] = ()) -> dict[Lane, list[str]]:

@@ -42,6 +42,36 @@ def test_nothing_else_is(forged):
         verified(forged, KEYS.get)
 
 
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"serves": {"default a/b": {"generation": 2**64, "digest": "x"}}},
+        {"serves": {"default a/b": {"generation": -1, "digest": "x"}}},
+        {"serves": {"default a/b": {"generation": "7", "digest": "x"}}},
+        {"serves": {f"default a/b{number}": {"generation": 1, "digest": "x"} for number in range(1001)}},
+        {"sequence": 2**64},
+        {"sequence": True},
+        {"ms": float("nan")},
+        {"ms": float("inf")},
+        {"lane": "x" * 1000},
+        {"lane": ["hot"]},
+        {"problems": 7},
+    ],
+    ids=lambda told: f"{next(iter(told))}",
+)
+def test_what_is_signed_and_makes_no_sense_is_refused_by_its_shape(told):
+    with pytest.raises(Forged, match="edge1: signed, but not an acknowledgement") as refusal:
+        verified(signed({**TOLD, **told}, KEYS["edge1"]), KEYS.get)
+    assert refusal.value.kind == "shape"
+
+
+def test_what_is_signed_and_too_long_is_cut():
+    long = {"problems": ["x" * 10_000] * 5000, "done": "x" * 10_000, "haproxy": "x" * 10_000, "reload": "x" * 10_000}
+    ack = verified(signed({**TOLD, **long}, KEYS["edge1"]), KEYS.get)
+    assert len(ack.problems) == 50
+    assert {len(text) for text in (*ack.problems, ack.done, ack.haproxy, ack.reload)} == {1000}
+
+
 def test_it_is_found_in_a_sync_s_return_and_among_the_states_of_a_run():
     ack = signed(TOLD, KEYS["edge1"])
     assert found_in(ack) == ack

@@ -98,6 +98,13 @@ def test_every_edge_has_its_own_key_of_256_bits(store):
     assert all(len(bytes.fromhex(key)) == 32 for key in keys)
 
 
+@pytest.mark.parametrize("name", ["", ".", "../x", "a/b", "a\\b", "a\0b", "a\nb", "x" * 201], ids=repr)
+def test_a_name_that_a_forger_chose_is_looked_up_nowhere(store, cache, name):
+    cache.broken = {"fetch"}
+
+    assert store.known_ack_key(name) is None
+
+
 @pytest.mark.parametrize("row", [{}, {"key": None}, {"key": 7}, "text"], ids=repr)
 def test_a_row_without_a_key_is_replaced(store, cache, row):
     cache.rows["haproxy_edge/keys", "edge1"] = row

@@ -224,8 +224,14 @@ def test_what_is_frozen_rings_nobody_but_an_edge_that_has_nothing():
 
 @pytest.mark.parametrize(
     ("serves", "newer"),
-    [((2, "sha256:other"), True), ((9, "sha256:other"), True), ((9, NEW[1]), False), (OLD, False)],
-    ids=["same generation", "newer", "newer, same content", "older"],
+    [
+        ((2, "sha256:other"), True),
+        ((9, "sha256:other"), True),
+        ((9, NEW[1]), False),
+        (OLD, False),
+        ((2**52, "sha256:other"), False),
+    ],
+    ids=["same generation", "newer", "newer, same content", "older", "from beyond any clock"],
 )
 def test_an_edge_that_has_something_newer_of_other_content_says_so(serves, newer):
     assert list(tracker("edge1").newer(ack("edge1", serves))) == ([(SERVICE, serves[0])] if newer else [])
