@@ -291,6 +291,8 @@ class Daemon:
         if fleet is not None:
             keys = {name: self._store.known_ack_key(name) for name in fleet}
             self._tracker.expect(keys, now, marks={name: mark_of(key) for name, key in keys.items() if key})
+            for name in self._tracker.forget():
+                self._store.forget_edge(self._options.cluster, name)
 
     def _order_due(self, now: float) -> None:
         services = self._coalescer.take(now)

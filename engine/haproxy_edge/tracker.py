@@ -15,6 +15,8 @@ from haproxy_edge.records import EdgeRecord, Lane
 
 # seconds: the longest pause between two rings of one edge
 LONGEST_PAUSE = 300.0
+# seconds without a word after which an edge that is no longer matched is forgotten
+REMEMBERED_FOR = 7 * 86_400.0
 # milliseconds since 1970: the year 2100
 FARTHEST = 4_102_444_800_000
 # seconds by which an edge is rung too early when another is due
@@ -95,6 +97,14 @@ class Tracker:
                 # a former process gave it its time already
                 edge.due = now
         self._absent.update({name: edge.record for name, edge in before.items() if edge.record})
+
+    def forget(self) -> list[str]:
+        """Those that have been away for `REMEMBERED_FOR`: their records may go; if they return, they are new."""
+        oldest = self._wall() - REMEMBERED_FOR
+        gone = [name for name, record in self._absent.items() if record.heard_at < oldest]
+        for name in gone:
+            del self._absent[name]
+        return gone
 
     def confirmed(self, ack: Ack, now: float) -> None:
         """A verified acknowledgement. One that asks for the state lane is due at once, the first time."""

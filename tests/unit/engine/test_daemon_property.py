@@ -14,7 +14,7 @@ from tests.unit.engine.material import World, a_slice, endpoint, merge
 
 GRACE = 30
 CALM = 2 * GRACE  # seconds of quiet after which nothing may be left to do
-HOUR = 3600
+QUIET = 600
 STEP = 2  # seconds in which the edge answers
 SERVICES = ("kube-system/traefik", "kube-system/web")
 NAMES = ("a", "b", "c")
@@ -156,7 +156,7 @@ def test_when_all_is_right_nothing_is_ordered_any_more(story):
     ordered = len(cluster.world.orders)
     cluster.world.start()
     cluster.listed(cluster.truth.values())
-    cluster.world.run(HOUR)
+    cluster.world.run(QUIET)
 
     assert len(cluster.world.orders) == ordered
 

@@ -250,14 +250,14 @@ def test_memory_does_not_grow_with_the_number_of_changes():
     world = World()
     world.fleet = ["edge1"]
     world.say(listed(OLD))
-    storm(world, 300, 60)
+    storm(world, 200, 40)
     sizes = []
     tracemalloc.start()
     try:
         for _ in range(2):
             world.journal.clear()
             world.bus.taken.clear()
-            storm(world, 600, 120)
+            storm(world, 300, 60)
             world.journal.clear()
             world.bus.taken.clear()
             gc.collect()

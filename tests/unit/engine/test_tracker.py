@@ -148,6 +148,14 @@ def test_an_edge_that_was_not_matched_for_a_while_is_known_again():
     assert made.take(1000.0) == {}
 
 
+def test_an_edge_that_is_gone_for_good_is_forgotten_in_the_end_and_one_that_is_there_never():
+    long_ago = WALL - 8 * 86_400
+    made = tracker("edge1", records={name: replace(record(), heard_at=long_ago) for name in ("edge1", "edge2")})
+    assert made.forget() == ["edge2"]
+    assert made.forget() == []
+    assert made.take(1000.0) == {}
+
+
 def test_an_acknowledgement_of_a_stranger_changes_nothing():
     made = tracker("edge1")
     made.confirmed(ack("edge9"), 1.0)
