@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos
+.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos test-image docs shell matrix changelog
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -27,6 +27,13 @@ test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: no
 
 chaos: venv ## the fault suite in the lab, under load; keeps docs/reliability.md; ARGS='-k name --repeat 5'
 	@$(PYTHON) -m chaos $(ARGS)
+
+test-image: venv ## as root: build the image of the master and run it as a pod would; the first time some minutes
+	@$(PYTHON) -m pytest tests/image $(ARGS)
+
+docs: venv ## the documentation as a site, in docs/_build; a warning is an error
+	@$(PYTHON) -m sphinx -b html -q -W --keep-going docs docs/_build
+	@echo "docs/_build/index.html"
 
 lint: venv ## ruff, mypy --strict, import-linter
 	$(PYTHON) -m ruff check .
@@ -55,6 +62,15 @@ screenshot: venv ## docs/status-page.png, of the status page on the lab's own da
 
 soak: venv ## 50,000 random steps on real HAProxy, 2.6 and 3.0, parity after each; ARGS='--steps 5000'
 	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m tests.functional.edge.soak $(ARGS)
+
+matrix: venv ## unit and functional tests on each Salt and Python found here; writes docs/support.md
+	@$(PYTHON) -m nox --noxfile noxfile.py $(ARGS)
+
+changelog: ## move the fragments of changelog.d into CHANGELOG.md
+	@python3 tools/changelog.py gather
+
+shell: venv ## a shell in which salt, kubectl and client are those of the running lab
+	@lab/shell
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py

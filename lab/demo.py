@@ -74,9 +74,9 @@ class Story:
         ]
 
 
-def start(lab: Lab) -> list[Pod]:
-    """Up, three pods behind the service, and every edge serving them."""
-    lab.up()
+def start(lab: Lab, *, attach: bool = False) -> list[Pod]:
+    """Up, or attached to one that is up; three pods behind the service, and every edge serving them."""
+    lab.attach() if attach else lab.up()
     assert lab.pods is not None
     first = [lab.pods.add(version=4), lab.pods.add(version=4), lab.pods.add(version=6)]
     say("pods " + ", ".join(f"{pod.name} ({pod.address})" for pod in first))

@@ -116,8 +116,10 @@ class Pods:
 
     def __init__(self) -> None:
         self._certificate = tls.make(RUN / "pods-tls", [HOST_NAME])
+        # in a lab that was kept, the pods of the former session have used theirs
+        self._number = max([10, *(int(path.name.removeprefix("app-")) for path in (RUN / "pods").glob("app-*"))])
         self._addresses = deque(range(11, 251))
-        self._number = 10
+        self._addresses.rotate(10 - self._number)
         self._lock = threading.Lock()
         self.all: list[Pod] = []
 
@@ -151,9 +153,14 @@ class Pods:
         raise LabError("no pod address is left in this lab: stop pods that are not needed any more")
 
 
-def stop_all() -> None:
-    """Every pod of a former lab, too."""
+def kill_all() -> None:
+    """Every pod of a former session; their folders stay, and with them the knowledge of their addresses."""
     for directory in sorted((RUN / "pods").glob("*")):
         for name in ("nginx", "backend"):
             end(directory / f"{name}.pid", patience=0.1, first=signal.SIGKILL)
+
+
+def stop_all() -> None:
+    """Every pod of a former lab, too."""
+    kill_all()
     shutil.rmtree(RUN / "pods", ignore_errors=True)

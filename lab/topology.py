@@ -21,7 +21,7 @@ from lab.hosts import EdgeHost
 from lab.image import RELEASES, ensure, install_prerequisites, say
 from lab.master import CHECKOUT, Master
 from lab.pods import Pod, Pods
-from lab.processes import RUN, LabError, end, wait_for
+from lab.processes import RUN, LabError, end, recorded, wait_for
 from lab.traffic import Place
 
 SERVICE = "kube-system/traefik"
@@ -95,6 +95,22 @@ class Lab:
         self.master.start()
         for edge in self.edges:
             edge.wait_ready()
+        self.await_minions()
+
+    def is_up(self) -> bool:
+        """Whether a lab of this name runs that has these edges."""
+        there = {path.name for path in (RUN / "hosts").glob("edge*")} if (RUN / "hosts").exists() else set()
+        return recorded(RUN / "master.pid") is not None and there == {edge.name for edge in self.edges}
+
+    def attach(self) -> None:
+        """Go on with a lab that is up, its former pods gone; the master starts anew only for other options."""
+        pods.kill_all()
+        self.pods = Pods()
+        before = (self.master.directory / "etc/master").read_text()
+        self.configure_engine(kubeconfig=str(RUN / "engine.kubeconfig"))
+        if (self.master.directory / "etc/master").read_text() != before:
+            self.master.stop()
+            self.master.start()
         self.await_minions()
 
     def await_minions(self) -> None:

@@ -31,7 +31,8 @@ def _parser() -> argparse.ArgumentParser:
 
     text = "print the master's configuration with the paths of this installation's states and reactor"
     shown = commands.add_parser("paths", help=text, description=text)
-    shown.set_defaults(call=lambda _: paths.master_configuration())
+    shown.add_argument("--in-cluster", action="store_true", help="for a master in a pod: without a kubeconfig")
+    shown.set_defaults(call=lambda asked: paths.master_configuration(in_cluster=asked.in_cluster))
 
     text = "write, or renew, the kubeconfig of a master outside of the cluster"
     _kubeconfig_options(commands.add_parser("kubeconfig", help=text, description=text))

@@ -154,13 +154,14 @@ def _client(*, kubeconfig: str | None, context: str | None) -> Any:
     from kubernetes import client, config
 
     configuration = client.Configuration()
+    where = kubeconfig or "the default kubeconfig (KUBECONFIG or ~/.kube/config)"
     try:
         if kubeconfig or context or not _IN_CLUSTER_TOKEN.exists():
             config.load_kube_config(config_file=kubeconfig, context=context, client_configuration=configuration)
         else:
+            where = f"the pod's own account ({_IN_CLUSTER_TOKEN.parent})"
             config.load_incluster_config(client_configuration=configuration)
     except Exception as error:
-        where = kubeconfig or "the default kubeconfig (KUBECONFIG or ~/.kube/config)"
         raise ApiError("kubeconfig", f"kubeconfig: {where}: {error}") from error
     configuration.retries = False
     return client.ApiClient(configuration)

@@ -28,6 +28,8 @@ reactor:
 engines:
   - k8s_endpoints:
       services: [kube-system/traefik]
+"""
+OUTSIDE = """\
       kubeconfig: /etc/salt/haproxy-edge.kubeconfig
 """
 
@@ -38,6 +40,6 @@ def share() -> Path:
     return installed if installed.is_dir() else _HERE.parents[1] / "salt"
 
 
-def master_configuration() -> str:
-    """YAML, ready for ``/etc/salt/master.d``."""
-    return MASTER.format(share=share())
+def master_configuration(*, in_cluster: bool) -> str:
+    """YAML, ready for ``/etc/salt/master.d``; a master in the cluster is its pod's account and has no kubeconfig."""
+    return MASTER.format(share=share()) + ("" if in_cluster else OUTSIDE)

@@ -60,6 +60,9 @@ CONFIG_MAPS = Resource("", "configmaps", "ConfigMap", short=("cm",))
 SECRETS = Resource("", "secrets", "Secret")
 SERVICE_ACCOUNTS = Resource("", "serviceaccounts", "ServiceAccount", short=("sa",))
 ENDPOINT_SLICES = Resource(DISCOVERY_GROUP, "endpointslices", "EndpointSlice", generation=True)
+PERSISTENT_VOLUME_CLAIMS = Resource("", "persistentvolumeclaims", "PersistentVolumeClaim", short=("pvc",))
+DEPLOYMENTS = Resource("apps", "deployments", "Deployment", short=("deploy",), generation=True)
+NETWORK_POLICIES = Resource("networking.k8s.io", "networkpolicies", "NetworkPolicy", short=("netpol",), generation=True)
 ROLES = Resource(RBAC_GROUP, "roles", "Role", creates_on_update=True)
 ROLE_BINDINGS = Resource(RBAC_GROUP, "rolebindings", "RoleBinding", creates_on_update=True)
 CLUSTER_ROLES = Resource(RBAC_GROUP, "clusterroles", "ClusterRole", namespaced=False, creates_on_update=True)
@@ -78,6 +81,9 @@ RESOURCES = (
     SECRETS,
     SERVICE_ACCOUNTS,
     ENDPOINT_SLICES,
+    PERSISTENT_VOLUME_CLAIMS,
+    DEPLOYMENTS,
+    NETWORK_POLICIES,
     ROLES,
     ROLE_BINDINGS,
     CLUSTER_ROLES,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -72,13 +73,16 @@ class World:
 
 @pytest.fixture(scope="session")
 def whole_lab() -> Iterator[World]:
+    """Up for this session; with HAPROXY_EDGE_LAB_KEEP=1 it stays, and the next session goes on with it."""
     lab = Lab(engine={"watch_timeout": 6, "read_timeout": 8, "backoff_max": 2})
     from lab import topology
 
+    kept = os.environ.get("HAPROXY_EDGE_LAB_KEEP", "") not in ("", "0")
     try:
-        yield World(lab, start(lab))
+        yield World(lab, start(lab, attach=kept and lab.is_up()))
     finally:
-        topology.down()
+        if not kept:
+            topology.down()
 
 
 @pytest.fixture
