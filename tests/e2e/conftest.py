@@ -87,6 +87,17 @@ def whole_lab() -> Iterator[World]:
 
 @pytest.fixture
 def world(whole_lab: World) -> World:
+    return at_ease(whole_lab)
+
+
+@pytest.fixture(scope="module")
+def world_once(whole_lab: World) -> World:
+    """For a module whose tests do not mind what the one before has left."""
+    return at_ease(whole_lab)
+
+
+def at_ease(whole_lab: World) -> World:
+    """Three pods behind the service, the lab's pillar, no fault, and every edge serving."""
     lab = whole_lab.lab
     if lab.cluster.is_embedded:
         lab.cluster.clear_faults()

@@ -43,7 +43,7 @@ def typed(block: str, url: str) -> str:
         "lab/": f"{ROOT}/lab/",
     }
     for example, here in places.items():
-        block = re.sub(rf"(?<![\w/]){re.escape(example)}", here, block)
+        block = re.sub(rf"(?<![\w./]){re.escape(example)}", here, block)
     return block
 
 
@@ -53,10 +53,10 @@ def test_no_marked_block_is_overlooked():
 
 
 @pytest.mark.parametrize("block", BLOCKS)
-def test_what_a_page_says_can_be_typed(world, block, tmp_path):
+def test_what_a_page_says_can_be_typed(world_once, block, tmp_path):
     path = f"{ROOT}/lab:{ROOT}/.venv/bin:{os.environ['PATH']}"
     shell = ["env", f"PATH={path}", "PYTHONWARNINGS=ignore", "bash", "-euo", "pipefail", "-c"]
-    command = netns(fabric.namespace("master"), [*shell, typed(block, world.lab.cluster.url)])
+    command = netns(fabric.namespace("master"), [*shell, typed(block, world_once.lab.cluster.url)])
     done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     for trouble in ("is not available", "Minion did not return", "No minions matched", "Traceback"):
