@@ -50,11 +50,21 @@ def _moved(text: str) -> str:
     return text
 
 
+def _modules(found: re.Match[str]) -> str:
+    """A section for each module of the package that the comment names; what the loader finds is thin and left out."""
+    package = ROOT / found[1]
+    files = [path for path in sorted(package.glob("*.py")) if not path.name.startswith("__")]
+    listed = (
+        f"### `{path.stem}`\n\n```{{eval-rst}}\n.. automodule:: {package.name}.{path.stem}\n```\n" for path in files
+    )
+    return "\n".join(listed)
+
+
 def setup(app: Any) -> None:
     """Called by Sphinx."""
 
     def read(_app: Any, _name: Any, source: list[str]) -> None:
-        source[0] = _moved(source[0])
+        source[0] = re.sub(r"<!-- modules of (\S+) -->", _modules, _moved(source[0]))
 
     app.connect("source-read", read)
     app.connect("include-read", lambda _app, _path, _parent, source: read(_app, _path, source))
