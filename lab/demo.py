@@ -31,7 +31,8 @@ PATIENCE = 20.0
 HOW_TO_PLAY = """\
 The lab is up. Play:
   lab/salt 'edge*' state.apply haproxy
-  lab/salt edge1 haproxy_edge.serve test=True
+  lab/salt-run haproxy_edge.status
+  lab/salt-run haproxy_edge.doctor
   lab/kubectl get endpointslices -n kube-system
   lab/client curl -k --resolve app.lab:443:10.90.0.11 https://app.lab/
   lab/client curl -k --resolve app.lab:443:[fd90::11] https://app.lab/

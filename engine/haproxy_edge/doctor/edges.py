@@ -129,13 +129,10 @@ def _port(name: str, one: Mapping[str, Any], stored: Mapping[tuple[str, str], Ma
 def binds(facts: Facts) -> Iterator[Finding]:
     """It serves each bind, or could."""
     for name, seen in _examined(facts):
-        for one in seen["frontends"]:
-            for bind in one["binds"]:
-                yield _bind(name, one, bind)
+        yield from (_bind(f"{name} {bind['key']}", bind) for bind in seen["binds"])
 
 
-def _bind(name: str, one: Mapping[str, Any], bind: Mapping[str, Any]) -> Finding:
-    subject = f"{name} {one['key']}"
+def _bind(subject: str, bind: Mapping[str, Any]) -> Finding:
     strangers = [holder for holder in bind["held_by"] if holder != "haproxy"]
     if bind["problem"]:
         mend = "bind an address of this host, or make the address there first"
@@ -150,7 +147,8 @@ def _bind(name: str, one: Mapping[str, Any], bind: Mapping[str, Any]) -> Finding
 def ipv6(facts: Facts) -> Iterator[Finding]:
     """A bind for IPv6 where the host has it, and only there."""
     for name, seen in _examined(facts):
-        bound = [one["key"] for one in seen["frontends"] for bind in one["binds"] if bind["family"] == "ipv6"]
+        frontends = {one["key"] for one in seen["frontends"]}
+        bound = [one["key"] for one in seen["binds"] if one["family"] == "ipv6" and one["key"] in frontends]
         if bound and not seen["ipv6"]:
             found = f"{', '.join(dict.fromkeys(bound))} bind IPv6, and this host has no IPv6 address others can reach"
             yield wrong("ipv6", name, found, "give it one, or bind ipv4@ alone")

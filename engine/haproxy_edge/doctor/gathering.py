@@ -19,7 +19,7 @@ from haproxy_edge.store import Store, StoreError
 from haproxy_edge.view import View
 
 # seconds: for a minion to answer at all, for one to examine itself, for an answer of the API
-_PING, _EXAMINATION, _API = 4.0, 12.0, 5.0
+_PING, _EXAMINATION, _API = 5.0, 12.0, 5.0
 _PAGE = 500
 
 
@@ -66,9 +66,16 @@ class Gatherer:
             keys=self._keys(),
             engines=engines,
             edges=edges,
-            known_edges=self._store.keyed_edges(),
+            known_edges=self._known_edges(),
             unpublished=unpublished,
         )
+
+    def _known_edges(self) -> Sequence[str]:
+        try:
+            return self._store.keyed_edges()
+        except StoreError:
+            # said by the engine's own finding
+            return ()
 
     def _engine(self, one: Installed, api: Api | None, fleets: Mapping[str, Sequence[str]]) -> Engine:
         cluster, problem, report, frozen, stored = one.cluster, None, None, {}, {}

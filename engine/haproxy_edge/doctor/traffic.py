@@ -23,7 +23,7 @@ def pods(facts: Facts) -> Iterator[Finding]:
             mend = "a route to the pod network and a way back, and no firewall between: docs/networking.md"
             yield wrong("pods", name, said, mend)
         else:
-            yield ok("pods", name, f"all {found['tried']} endpoints can be reached")
+            yield ok("pods", name, f"{found['tried']} of {found['total']} endpoints tried, all can be reached")
 
 
 def sources(facts: Facts) -> Iterator[Finding]:

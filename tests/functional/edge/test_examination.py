@@ -166,8 +166,9 @@ def test_an_examination_gathers_all_of_it(rig):
     assert (found["process"]["pid"], found["process"]["ours"]) == (rig.worker(), True)
     assert (found["endpoints"]["tried"], found["endpoints"]["failed"]) == (2, 1)
     assert found["sources"] == {"127.0.0.1": 1}
-    (frontend,) = found["frontends"]
-    assert [(bind["held_by"], bind["problem"]) for bind in frontend["binds"]] == [(["haproxy"], None)]
+    assert [(bind["key"], bind["held_by"], bind["problem"]) for bind in found["binds"]] == [
+        ("haproxy.bind", ["haproxy"], None)
+    ]
     assert {probe["frontend"] for probe in found["probes"]} == {"websecure"}
 
 

@@ -68,9 +68,13 @@ def texts(**more):
 
 
 def frontend(**more):
-    bind = {"bind": "ipv6@:443", "family": "ipv6", "port": 443, "held_by": ["haproxy"], "problem": None}
     row = {"name": "websecure", "key": "haproxy.bind", "cluster": "default", "service": SERVICE, "port": "websecure"}
-    return {**row, "proxy_protocol": "v2", "servers": 3, "binds": [bind], **more}
+    return {**row, "proxy_protocol": "v2", "servers": 3, **more}
+
+
+def bind(**more):
+    row = {"key": "haproxy.bind", "bind": "ipv6@:443", "family": "ipv6", "port": 443, "held_by": ["haproxy"]}
+    return {**row, "problem": None, **more}
 
 
 def probe(**more):
@@ -90,7 +94,8 @@ def examination(**more):
         "has_key": True,
         "applied": True,
         "frontends": [frontend()],
-        "endpoints": {"tried": 3, "failed": 0, "first": []},
+        "binds": [bind()],
+        "endpoints": {"total": 3, "tried": 3, "failed": 0, "first": []},
         "sources": {"192.0.2.11": 3},
         "probes": [probe()],
         "ipv6": ["2001:db8::11"],

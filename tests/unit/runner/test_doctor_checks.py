@@ -13,6 +13,7 @@ from tests.unit.runner.reports import (
     NOW,
     PATH,
     SERVICE,
+    bind,
     configuration,
     edge_row,
     engine,
@@ -53,7 +54,7 @@ def one_edge(**more):
 
 
 def bound(**more):
-    return one_edge(frontends=[frontend(binds=[{**frontend()["binds"][0], **more}])])
+    return one_edge(binds=[bind(**more)])
 
 
 FAULTS = {
@@ -117,7 +118,12 @@ FAULTS = {
     ),
     "pods not reached": (
         one_edge(
-            endpoints={"tried": 3, "failed": 1, "first": [{"endpoint": "10.42.0.7 port 1", "error": "no answer"}]}
+            endpoints={
+                "total": 3,
+                "tried": 3,
+                "failed": 1,
+                "first": [{"endpoint": "10.42.0.7 port 1", "error": "no answer"}],
+            }
         ),
         "pods",
         "10.42.0.7 port 1: no answer",
@@ -162,7 +168,7 @@ def test_a_client_at_the_edge_s_own_address_proves_nothing():
 
 
 def test_unreachable_pods_make_the_header_a_question_and_not_a_fault():
-    failed = {"tried": 1, "failed": 1, "first": [{"endpoint": "a", "error": "b"}]}
+    failed = {"total": 1, "tried": 1, "failed": 1, "first": [{"endpoint": "a", "error": "b"}]}
     seen = one_edge(endpoints=failed, probes=[probe(verdict="refused")])
     found = next(finding for finding in examine(facts(**seen)) if finding.check == "proxy-protocol")
     assert found.state == "unknown"
@@ -181,8 +187,7 @@ def test_what_a_rule_holds_is_advice():
 
 
 def test_a_host_with_ipv6_and_no_bind_for_it_gets_advice():
-    bind = {"bind": "ipv4@:443", "family": "ipv4", "port": 443, "held_by": ["haproxy"], "problem": None}
-    found = examine(facts(**one_edge(frontends=[frontend(binds=[bind])])))
+    found = examine(facts(**bound(bind="ipv4@:443", family="ipv4")))
     assert [finding.state for finding in found if finding.check == "ipv6"] == ["advice"]
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from haproxy_edge_minion import listening, probing, snapshot
 from haproxy_edge_minion.files import Paths, read
+from haproxy_edge_minion.listening import Place
 from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 from haproxy_edge_minion.snapshot import Server, SnapshotError
@@ -26,6 +27,10 @@ _VERSION_TIMEOUT = 5.0
 _VERSION = re.compile(r"HA-?Proxy version (\S+)")
 # probes of one bind, all at once: leastconn gives each to another pod
 _PROBES = 8
+# (frontend, where to knock, number)
+Door = tuple[str, tuple[str, int], int]
+# endpoints that are connected to: when none answers, they take four seconds together
+_TRIED = 256
 # failed endpoints that are named; more of them say nothing new
 _NAMED = 20
 
@@ -36,6 +41,7 @@ def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = N
     spec, problems = _spec(haproxy)
     servers, refused = _servers(spec, given)
     everything = [server for listed in servers.values() for server in listed]
+    held = _held(spec)
     return {
         "modules": MODULES,
         "python": platform.python_version(),
@@ -45,9 +51,10 @@ def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = N
         "has_key": bool(read(paths.ack_key).strip()),
         "applied": paths.applied.exists(),
         "frontends": [_frontend(frontend, servers[frontend.name]) for frontend in spec.frontends],
+        "binds": list(_binds(spec, held)),
         "endpoints": _endpoints(everything),
         "sources": sources(everything),
-        "probes": _probes(spec, servers, host),
+        "probes": _probes(_doors(spec, servers, held), host),
         "ipv6": listening.global_ipv6(),
     }
 
@@ -126,24 +133,34 @@ def _frontend(frontend: Frontend, servers: tuple[Server, ...]) -> dict[str, Any]
         "port": frontend.port,
         "proxy_protocol": frontend.proxy_protocol,
         "servers": len(servers),
-        "binds": list(_binds(frontend)),
     }
 
 
-def _binds(frontend: Frontend) -> Iterator[dict[str, Any]]:
-    found = [(bind, place) for bind in frontend.binds for place in listening.places(bind)]
-    held = listening.holders({place.port for _, place in found})
-    for bind, place in found:
+def _held(spec: Spec) -> Mapping[int, list[str]]:
+    """Who listens on the ports of this pillar."""
+    return listening.holders({place.port for _, _, place in _places(spec)})
+
+
+def _places(spec: Spec) -> Iterator[tuple[str, str, Place]]:
+    """(pillar key, bind words, place) of everything that shall listen."""
+    for _, key, binds in spec.listeners:
+        yield from ((key, bind, place) for bind in binds for place in listening.places(bind))
+
+
+def _binds(spec: Spec, held: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
+    for key, bind, place in _places(spec):
         error = listening.trouble(place)
         by = held[place.port] if listening.in_use(error) else []
         problem = None if error is None or by else error.strerror or str(error)
-        yield {"bind": bind, "family": place.family, "port": place.port, "held_by": by, "problem": problem}
+        told = {"family": place.family, "port": place.port, "held_by": by, "problem": problem}
+        yield {"key": key, "bind": bind, **told}
 
 
 def _endpoints(servers: list[Server]) -> dict[str, Any]:
-    ways = probing.all_at_once(probing.way_to, ((server.address, server.port) for server in servers if _new(server)))
+    places = list(dict.fromkeys((server.address, server.port) for server in servers if _new(server)))
+    ways = probing.all_at_once(probing.way_to, places[:_TRIED])
     failed = [{"endpoint": f"{place[0]} port {place[1]}", "error": error} for place, error in ways.items() if error]
-    return {"tried": len(ways), "failed": len(failed), "first": failed[:_NAMED]}
+    return {"total": len(places), "tried": len(ways), "failed": len(failed), "first": failed[:_NAMED]}
 
 
 def _new(server: Server) -> bool:
@@ -151,11 +168,11 @@ def _new(server: Server) -> bool:
     return server.state == "ready"
 
 
-def _probes(spec: Spec, servers: Mapping[str, tuple[Server, ...]], host: str) -> list[dict[str, Any]]:
-    wanted = list(_doors(spec, servers))
-    answers = probing.all_at_once(lambda door: probing.probe(door[1], host), wanted)
+def _probes(doors: Iterable[Door], host: str) -> list[dict[str, Any]]:
+    answers = probing.all_at_once(lambda door: probing.probe(door[1], host), doors)
     return [
-        {"frontend": door[0], "place": f"{door[1][0]} port {door[1][1]}", **_told(answers[door])} for door in wanted
+        {"frontend": name, "place": f"{place[0]} port {place[1]}", **_told(answer)}
+        for (name, place, _), answer in answers.items()
     ]
 
 
@@ -163,12 +180,11 @@ def _told(answer: probing.Answer) -> dict[str, Any]:
     return {**asdict(answer), "shown": list(answer.shown)}
 
 
-def _doors(spec: Spec, servers: Mapping[str, tuple[Server, ...]]) -> Iterator[tuple[str, tuple[str, int], int]]:
-    """(frontend, where to knock, number): each family of each frontend that HAProxy serves, as often as it has pods."""
+def _doors(spec: Spec, servers: Mapping[str, tuple[Server, ...]], held: Mapping[int, list[str]]) -> Iterator[Door]:
+    """Each family of each frontend that HAProxy serves, as often as it has pods."""
     for frontend in spec.frontends:
         ready = sum(map(_new, servers[frontend.name]))
         places = [place for bind in frontend.binds if "accept-proxy" not in bind for place in listening.places(bind)]
-        held = listening.holders({place.port for place in places})
         served = [place for place in places if "haproxy" in held[place.port]]
         for place, number in itertools.product(served, range(min(ready, _PROBES))):
             yield frontend.name, (place.loopback, place.port), number

@@ -20,7 +20,7 @@ from typing import TypeVar
 
 # seconds: to connect, to stay silent and see what the other side does, to wait for an answer
 CONNECT, SILENCE, ANSWER = 2.0, 0.6, 2.0
-_AT_ONCE = 64
+_AT_ONCE = 128
 _READ = 16_384
 _REFUSAL = re.compile(rb"HTTP/1\.[01] 4\d\d|\x15\x03")
 _ADDRESS = re.compile(r"[0-9a-fA-F:.]{3,45}")

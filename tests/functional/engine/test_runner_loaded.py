@@ -1,0 +1,98 @@
+"""The runner as Salt loads it: its functions, their documentation, and what it says where nothing is there yet."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+
+import pytest
+import salt.config
+import salt.loader
+import salt.output
+from haproxy_edge.salt_adapter import SaltCache
+from haproxy_edge.store import Store
+
+from tests.unit.runner.reports import SERVICE, edge_row, report, watch_row
+
+PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text()
+NOW = 1_764_000_000.0
+
+
+@pytest.fixture
+def opts(tmp_path):
+    """Of a master that has never been started."""
+    here = {name: str(tmp_path / name) for name in ("cachedir", "pki_dir", "sock_dir")}
+    engines = [{"k8s_endpoints": {"services": [SERVICE]}}]
+    return {**salt.config.master_config(None), **here, "engines": engines, "key_cache": ""}
+
+
+@pytest.fixture
+def runner(opts, monkeypatch):
+    monkeypatch.setattr("time.time", lambda: NOW)
+    return salt.loader.runner(opts)
+
+
+def test_the_loader_offers_the_documented_functions_and_nothing_that_is_only_imported(runner):
+    ours = {name.partition(".")[2] for name in runner if name.startswith("haproxy_edge.")}
+    documented = set(re.findall(r"salt-run haproxy_edge\.(\w+)", PAGE))
+    assert ours == documented
+
+
+def test_each_function_has_a_cli_example_of_its_own(runner):
+    for name in runner:
+        if name.startswith("haproxy_edge."):
+            assert f"salt-run {name}" in runner[name].__doc__
+
+
+def test_before_anything_ran_status_says_so_in_words(runner):
+    told = runner["haproxy_edge.status"]()
+    assert (told["retcode"], told["services"], told["edges"]) == (1, [], [])
+    assert "no engine has ever reported" in told["problems"][0]
+
+
+def test_status_is_read_from_the_store_by_real_salt(runner, opts):
+    fresh = report(at=NOW - 1, edges={"edge1": edge_row(heard_at=NOW - 1)}, watches=[watch_row(last_contact=NOW - 1)])
+    Store(SaltCache(opts)).save_report("default", fresh)
+    told = runner["haproxy_edge.status"]("edge1")
+    assert (told["retcode"], [row["edge"] for row in told["edges"]]) == (0, ["edge1"])
+    assert json.loads(json.dumps(told)) == told
+    shown = salt.output.out_format(told, "haproxy_edge", opts)
+    assert shown.splitlines()[0].split() == [
+        "SERVICE",
+        "STATE",
+        "READY",
+        "DRAINING",
+        "VIEW",
+        "EDGES",
+        "BEHIND",
+        "GENERATION",
+    ]
+
+
+def test_a_freeze_outlives_the_process_that_made_it(runner, opts):
+    runner["haproxy_edge.freeze"](SERVICE)
+    assert set(Store(SaltCache(opts)).frozen("default")) == {SERVICE}
+    assert runner["haproxy_edge.thaw"]()["retcode"] == 0
+    assert Store(SaltCache(opts)).frozen("default") == {}
+
+
+@pytest.mark.parametrize("function", ["plan", "traefik_values"])
+def test_without_an_edge_it_points_to_the_doctor(runner, function):
+    told = runner[f"haproxy_edge.{function}"]()
+    assert (told["retcode"], "haproxy_edge.doctor" in told["problems"][0]) == (1, True)
+
+
+def test_the_doctor_of_a_master_that_was_never_started_names_all_that_is_missing(runner):
+    told = runner["haproxy_edge.doctor"]()
+    wrong = {finding["check"] for finding in told["findings"] if finding["state"] == "wrong"}
+    assert {"ext-pillar", "reactor", "states", "engine-running", "api-reachable", "target"} <= wrong
+    assert told["retcode"] == 1
+
+
+def test_a_store_that_cannot_be_read_is_one_line_and_no_traceback(runner, opts):
+    bank = Path(opts["cachedir"]) / "haproxy_edge/default/engine"
+    bank.mkdir(parents=True)
+    (bank / "report.p").write_bytes(b"\xc1 not msgpack")
+    told = runner["haproxy_edge.status"]()
+    assert (told["retcode"], told["problems"][0].startswith("store: ")) == (1, True)
