@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "1681626188ec6b49e55617f0c74612b79ca9a2da01a500500430553c7f48eeca"
+MODULES = "880d3e5d311fd0db41370be4b20473fd9d40be63b75b314ef23145ac7a1a2b58"
