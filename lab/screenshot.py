@@ -46,7 +46,7 @@ def _take(picture: Path, also: Path | None) -> None:
     try:
         pods = start(lab)
         with Browser(fabric.namespace("master")) as browser:
-            browser.look(width=1180, height=1130)
+            browser.look(width=1180, height=1180)
             browser.open(f"http://{ENGINE}/")
             _live(lab, pods, browser)
             browser.screenshot(picture, whole=False)

@@ -24,7 +24,7 @@ STATES = ("ready", "draining")
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
 RELISTS = ("dropped", "http-410", "timeout", "unreachable")
 RELOADS = ("configuration", "not-ours", "socket", "refused-command", "no-effect", "changed-by-hand", "other")
-FORGED = ("doorbell", "order", "replay", "return", "shape", "signature", "stranger")
+FORGED = ("doorbell", "order", "replay", "return", "shape", "signature", "stranger", "warning", "other")
 # values an open label may have
 _MOST_VALUES = 24
 _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")

@@ -151,7 +151,7 @@ function drawTiles(report, history) {
     ["Servers ready", `${services.reduce((sum, service) => sum + service.ready, 0)}`, draining ? `${draining} draining` : "none draining"],
     ["To the last edge", times.length ? span(times[Math.floor((times.length - 1) / 2)]) : "–", `median of ${plural(times.length, "change", "changes")}`],
     ["View of the cluster", oldest === null ? "–" : ago(oldest), plural(report.watches.length, "watch", "watches")],
-    ["Reloads", `${total(report.counters.reloads)}`, forged ? `${forged} forged answers refused` : "since the engine began"],
+    ["Reloads", `${total(report.counters.reloads)}`, forged ? `${plural(forged, "forged event", "forged events")} refused` : "since the engine began"],
   ];
   replace(byId("tiles"), tiles.map(([title, value, note]) => {
     const tile = make("div", "tile", make("dt", "", title), make("dd", "value", value), make("dd", "note", note));

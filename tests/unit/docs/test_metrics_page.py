@@ -81,7 +81,8 @@ def _in_order(page: str) -> list[str]:
 
 @pytest.mark.parametrize("kind", metrics.FORGED)
 def test_every_kind_of_forgery_is_explained(kind):
-    assert f"| `{kind}` |" in (ROOT / "docs/alerts.md").read_text()
+    rows = [line for line in (ROOT / "docs/alerts.md").read_text().splitlines() if line.startswith("| `")]
+    assert any(f"`{kind}`" in row.split(" | ")[0] for row in rows)
 
 
 @pytest.mark.parametrize("reason", metrics.RELOADS)
