@@ -229,3 +229,19 @@ def test_an_older_haproxy_is_reloaded_for_its_servers_with_that_as_reason(servin
     assert "takes no servers at run time" in step.reason
     assert serving.runs() == {pods[2].server_name: 100}
     assert serving.edge.serve() is None
+
+
+def test_a_reload_that_haproxy_lost_is_sent_again(serving, pods, monkeypatch):
+    """Its master loses one that comes while it starts itself anew."""
+    monkeypatch.setattr("haproxy_edge_minion.process._LOST", 0.2)
+    reload, asked = serving.service.reload, []
+
+    def lost_once():
+        asked.append(1)
+        if len(asked) > 1:
+            reload()
+
+    serving.service.reload = lost_once
+    step, _ = serving.apply(of(pods[2]), haproxy={**serving.haproxy, "check": {"fall": 4}})
+    assert (step.action, len(asked), serving.service.reloads) == ("reload", 2, 1)
+    assert serving.edge.verify() == []

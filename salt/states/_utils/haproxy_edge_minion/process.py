@@ -16,6 +16,8 @@ from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
 
 # seconds; a reload takes up to 0.3 s, and a worker that cannot bind tries for about one
 PROOF_TIMEOUT = 15.0
+# seconds: HAProxy 3.0 loses a reload that comes while its master still starts itself anew for the one before
+_LOST = 4.0
 _POLL = 0.01
 _JOURNAL_EVERY = 0.5
 _FAILED = ("Loading failure", "Failed to load worker", "Fatal errors found", "Failed with result")
@@ -88,13 +90,18 @@ class Process:
         since = self._clock()
         try:
             action()
+            proven = self._proven(applied, pid_before, since, since + (PROOF_TIMEOUT if pid_before is None else _LOST))
+            if proven is None and pid_before is not None:
+                action()
+                proven = self._proven(applied, pid_before, since, since + PROOF_TIMEOUT)
         except EdgeError as error:
             return f"{self.service.journal(since)}\n{error}"
-        return None if self._proven(applied, pid_before, since) else self.service.journal(since)
+        return None if proven else self.service.journal(since)
 
-    def _proven(self, applied: Applied, pid_before: int | None, since: float) -> bool:
+    def _proven(self, applied: Applied, pid_before: int | None, since: float, until: float) -> bool | None:
+        """None when nothing happened at all."""
         look_at_journal, gone = since + _JOURNAL_EVERY, False
-        while (now := self._clock()) < since + PROOF_TIMEOUT:
+        while (now := self._clock()) < until:
             running = self.running()
             if running and running.pid != pid_before:
                 return plan(applied.spec, applied.skeleton, applied.servers, running).parity
@@ -105,4 +112,4 @@ class Process:
                     return False
                 look_at_journal = now + _JOURNAL_EVERY
             self._sleep(_POLL)
-        return False
+        return None
