@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "880d3e5d311fd0db41370be4b20473fd9d40be63b75b314ef23145ac7a1a2b58"
+MODULES = "1ca13ee88180138e662ee849fd39b0d60d0d10e5537b986d93d15cf00800e464"
