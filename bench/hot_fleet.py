@@ -209,7 +209,10 @@ class _Ending(subprocess.Popen[str]):
     def __exit__(self, *_: object) -> None:
         if self.stdin:
             self.stdin.close()
-        self.wait(10)
+        try:
+            self.wait(10)
+        except subprocess.TimeoutExpired:
+            self.kill()
 
 
 class _JobMemory:

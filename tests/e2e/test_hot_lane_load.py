@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import contextlib
 import itertools
+import time
 
 from lab import fabric
+from lab.processes import wait_for
 from lab.rotation import Rotation
 from lab.traffic import Probe
 
@@ -17,6 +19,8 @@ LEAST_RATE = 200
 PLAIN_RATE, TLS_RATE = 95, 15
 # to each of an edge's two plain places
 STREAMS = 3
+# seconds: until a cluster no longer lists a pod that died, and until a kill has come to its end here
+NOTICED_AFTER, DYING = 1.0, 0.5
 
 
 def test_two_hundred_changes_under_load_cost_no_connection_no_stream_and_no_reload(world):
@@ -45,6 +49,41 @@ def test_two_hundred_changes_under_load_cost_no_connection_no_stream_and_no_relo
     world.await_servers(world.pods)
     for pod in rotation.ready:
         pod.stop()
+
+
+def test_a_pod_that_is_killed_without_warning_costs_its_own_streams_and_what_was_under_way(world):
+    lab = world.lab
+    pods = [lab.pods.add() for _ in range(3)]
+    lab.serve(pods)
+    world.await_servers(pods)
+    workers = {edge.name: world.worker(edge) for edge in lab.edges}
+    with Probe(lab.places(9000), rate=30, seconds=60, streams=STREAMS) as probe:
+        _until_each_place_answered(probe, pods)
+        victim, *others = pods
+        victim.kill()
+        time.sleep(NOTICED_AFTER)
+        lab.serve(others)
+        world.await_servers(others)
+        _until_each_place_answered(probe, others)
+    # one that began later finds another pod, after a while
+    later = [record for record in probe.records() if record.start > victim.ended_at + DYING]
+    assert [record for record in later if record.failed] == []
+    assert {each.pod for each in probe.streams() if each.failed} <= {victim.name}
+    assert {edge.name: world.worker(edge) for edge in lab.edges} == workers
+    lab.serve(world.pods)
+    world.await_servers(world.pods)
+    for pod in others:
+        pod.stop()
+
+
+def _until_each_place_answered(probe, pods):
+    """From now on, by one of these pods."""
+    since, names = time.monotonic(), {pod.name for pod in pods}
+
+    def answered():
+        return {record.place for record in probe.records() if record.start > since and record.pod in names}
+
+    wait_for(lambda: len(answered()) == 6, 30, "every edge to answer over both families")
 
 
 def _cut(streams, rotation):
