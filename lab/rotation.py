@@ -14,8 +14,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from lab.pods import Pod, Pods
 from lab.topology import Lab
 
-# seconds a pod accepts after it was told to end; kubelet's default is 30 at most
-GRACE = 5.0
+# seconds a pod accepts after it was told to end; kubelet waits 30 before it kills
+GRACE = 8.0
 _AHEAD = 4
 
 

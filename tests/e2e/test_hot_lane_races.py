@@ -154,7 +154,8 @@ def test_an_haproxy_killed_in_the_middle_of_a_sync_comes_back_with_the_last_gene
     world.lab.serve(world.pods[:2])
     wait_for(lambda: edge.path(SNAPSHOT).read_text() != before, 60, "the sync to have begun", every=0.01)
     time.sleep(0.2)
-    edge.run(["kill", "-KILL", *workers])
+    # systemd may be faster with those that are left
+    edge.run(["kill", "-KILL", *workers], check=False)
     world.await_servers(world.pods[:2], timeout=MENDED)
     _await_parity(edge)
     assert set(world.worker(edge)).isdisjoint(workers)
