@@ -79,6 +79,19 @@ def test_of_two_that_start_at_once_only_one_works(machine):
     assert len({tuple(moment) for moment in moments if moment}) == 1
 
 
+def test_of_two_that_find_it_free_at_the_same_moment_only_one_works(machine):
+    one, two = machine.engine("one", pid=1), machine.engine("two", pid=2)
+    fetch = machine.cache.fetch
+    machine.cache.fetch = lambda bank, key: None
+    one.look()
+    two.look()
+    machine.cache.fetch = fetch
+
+    moments = machine.run(60)
+    assert {tuple(moment) for moment in moments} == {(), ("two",)}
+    assert moments[-1] == ["two"]
+
+
 def test_it_takes_over_at_once_from_a_process_that_is_gone(machine):
     one = machine.engine("one", pid=1)
     machine.run(5)

@@ -117,9 +117,10 @@ def test_an_answer_to_an_order_nobody_issued_is_counted_and_nothing_else(world):
 
 def test_an_order_issued_before_a_restart_may_be_answered_after_it(world):
     world.say(applied(NEW))
+    issued = world.orders[-1]["id"]
     world.start()
     world.run(0.1)
-    world.confirm("edge1", sequence=11)
+    world.confirm("edge1", order=issued, sequence=11)
 
     assert world.daemon.report()["edges"]["edge1"]["behind_since"] is None
     assert world.daemon.report()["counters"]["forged"] == {}
