@@ -94,12 +94,15 @@ def found_in(returned: Any) -> dict[str, Any] | None:
 def verified(raw: Mapping[str, Any], key_of: Callable[[str], str | None]) -> Ack:
     """The checked acknowledgement. Raises `Forged`."""
     content = {name: value for name, value in raw.items() if name != "hmac"}
-    edge = str(raw.get("edge"))
+    edge = str(raw.get("edge"))[:_LONGEST]
     key = key_of(edge)
     if key is None:
         raise Forged("stranger", f"{edge}: no such edge")
-    wanted = hmac.new(key.encode(), canonical(content).encode(), hashlib.sha256).hexdigest()
-    if not hmac.compare_digest(wanted, str(raw.get("hmac"))):
+    try:
+        text = canonical(content).encode()
+    except (TypeError, ValueError, RecursionError) as error:
+        raise Forged("shape", f"{edge}: nothing that could be signed: {error!r}"[:_LONGEST]) from error
+    if not same(hmac.new(key.encode(), text, hashlib.sha256).hexdigest(), raw.get("hmac")):
         raise Forged("signature", f"{edge}: not signed by it")
     try:
         return _ack(edge, content, mark_of(key))
@@ -116,6 +119,11 @@ def _candidates(returned: Mapping[Any, Any]) -> Iterator[Any]:
 
 def _is_ack(value: Any) -> bool:
     return isinstance(value, Mapping) and all(mark in value for mark in _MARKS)
+
+
+def same(secret: str, given: Any) -> bool:
+    """Whether ``given``, which may be anything, is the secret; takes as long for every answer."""
+    return hmac.compare_digest(secret.encode(), str(given).encode(errors="backslashreplace"))
 
 
 def mark_of(key: str) -> str:

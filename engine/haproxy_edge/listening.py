@@ -10,11 +10,10 @@ Two forms reach the bus from a minion: the whole message, with the minion's own 
 
 from __future__ import annotations
 
-import hmac
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from haproxy_edge.acks import Ack, Forged, Forgeries, found_in, verified
+from haproxy_edge.acks import Ack, Forged, Forgeries, found_in, same, verified
 
 JOBS = "salt/job/"
 OURS = "haproxy_edge/"
@@ -68,7 +67,7 @@ class Ear:
 
     def _rung(self, tag: str, data: Mapping[str, Any]) -> None:
         token = self._token_of()
-        if token is None or not hmac.compare_digest(token, str(data.get("token"))):
+        if token is None or not same(token, data.get("token")):
             raise Forged("doorbell", f"{tag[:100]} was not rung by the master")
 
 

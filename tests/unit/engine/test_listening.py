@@ -102,7 +102,7 @@ def test_who_cannot_be_known_is_not_guessed(ear, caplog):
 
 
 junk = st.recursive(
-    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    st.none() | st.booleans() | st.integers() | st.floats() | st.binary(max_size=3) | st.text(max_size=8),
     lambda inner: (
         st.lists(inner, max_size=3)
         | st.dictionaries(
@@ -115,9 +115,19 @@ junk = st.recursive(
 )
 
 
+# what passes for an acknowledgement at first sight, of an edge that there is
+posing = st.builds(
+    lambda content, hmac: {"edge": "edge1", "serves": {}, **content, "hmac": hmac},
+    st.dictionaries(st.sampled_from(["serves", "order", "problems", "x", 7]), junk, max_size=4),
+    junk,
+)
+
+
 @given(
     st.sampled_from(["haproxy_edge/doorbell/hot", "haproxy_edge/ack/edge1", "haproxy_edge/x", "salt/job/1/ret/edge1"]),
-    junk | st.builds(lambda data: {**data, "fun": SYNC}, st.dictionaries(st.text(max_size=4), junk, max_size=3)),
+    junk
+    | st.builds(lambda data: {**data, "fun": SYNC}, st.dictionaries(st.text(max_size=4), junk, max_size=3))
+    | st.builds(lambda ack: {"fun": SYNC, "return": ack, "ack": ack}, posing),
 )
 def test_whatever_is_in_an_event_nothing_is_raised_and_nothing_believed(tag, data):
     assert Ear(KEYS.get, lambda: TOKEN, Forgeries(lambda: 0.0)).hear(tag, data) is None
