@@ -1,4 +1,4 @@
-"""The alert rules and their unit tests, judged by Prometheus' own tool."""
+"""Metrics, alert rules and their unit tests, judged by Prometheus' own tool."""
 
 from __future__ import annotations
 
@@ -8,6 +8,11 @@ from pathlib import Path
 
 import pytest
 import yaml
+from haproxy_edge import metrics
+from prometheus_client.exposition import generate_latest
+from prometheus_client.registry import CollectorRegistry
+
+from tests import reports
 
 FOLDER = Path(__file__).parents[2] / "deploy/prometheus"
 
@@ -16,8 +21,10 @@ pytestmark = pytest.mark.skipif(
 )
 
 
-def promtool(*arguments, folder=FOLDER):
-    return subprocess.run(["promtool", *arguments], cwd=folder, capture_output=True, text=True, timeout=60, check=False)
+def promtool(*arguments, folder=FOLDER, given=None):
+    return subprocess.run(
+        ["promtool", *arguments], cwd=folder, input=given, capture_output=True, text=True, timeout=60, check=False
+    )
 
 
 def test_the_rules_are_rules():
@@ -33,6 +40,13 @@ def test_every_alert_fires_when_it_has_to_and_is_silent_otherwise():
 def test_the_example_is_a_configuration_of_prometheus():
     done = promtool("check", "config", "scrape.example.yml")
     assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_names_and_kinds_of_metrics_are_as_prometheus_wants_them():
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(metrics.Collector(reports.report, lambda: reports.NOW))
+    done = promtool("check", "metrics", given=generate_latest(registry).decode())
+    assert done.returncode == 0 and done.stderr == "", done.stderr
 
 
 def test_a_rule_that_never_fires_does_not_pass(tmp_path):
