@@ -23,6 +23,8 @@ from lab.processes import LabError
 SCRAPES, PAGES = 100, 8
 # seconds: how long pages stay open, and how long nobody looks
 OPEN, QUIET = 3.0, 10.0
+# seconds for one answer; an open page hears something every five
+PATIENCE = 20.0
 
 
 def measure(port: int | None) -> tuple[float, int]:
@@ -43,11 +45,11 @@ def measure(port: int | None) -> tuple[float, int]:
 def look(port: int) -> None:
     """What a Prometheus and people do. Raises `OSError` when it is not answered."""
     for _ in range(SCRAPES):
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=5) as answer:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}/metrics", timeout=PATIENCE) as answer:
             answer.read()
     with contextlib.ExitStack() as stack:
         pages = [
-            stack.enter_context(urllib.request.urlopen(f"http://127.0.0.1:{port}/events", timeout=5))
+            stack.enter_context(urllib.request.urlopen(f"http://127.0.0.1:{port}/events", timeout=PATIENCE))
             for _ in range(PAGES)
         ]
         until = time.monotonic() + OPEN
