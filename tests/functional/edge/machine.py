@@ -9,8 +9,11 @@ import contextlib
 import os
 import shutil
 import signal
+import sys
 import time
+import traceback
 from pathlib import Path
+from typing import ClassVar
 
 from haproxy_edge_minion.edge import Edge
 from haproxy_edge_minion.files import replace
@@ -19,6 +22,7 @@ from haproxy_edge_minion.runtime import RuntimeApi
 from haproxy_edge_minion.snapshot import check
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis import strategies as st
+from hypothesis.errors import StopTest
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
 from tests.functional.edge.backend import Backend, connect, name_answered
@@ -89,10 +93,11 @@ class MortalEdge(Edge):
 
 
 class EdgeMachine(RuleBasedStateMachine):
-    """``haproxy`` is the program; ``steps`` counts what was done by all machines of the class."""
+    """``haproxy`` is the program; ``steps`` and ``breaches`` are of all machines of the class."""
 
     haproxy: Path
     steps = 0
+    breaches: ClassVar[list[str]] = []
 
     def __init__(self):
         super().__init__()
@@ -111,6 +116,10 @@ class EdgeMachine(RuleBasedStateMachine):
         self.apply({0: ("blue", "ready")})
 
     def teardown(self):
+        # hypothesis repeats a failed run, and tells of a race only that the second run went well
+        error = sys.exc_info()[1]
+        if isinstance(error, Exception) and not isinstance(error, StopTest):
+            type(self).breaches.append("".join(traceback.format_exception(error)[-3:]))
         for session, _ in self.sessions:
             session.close()
         self.rig.service.stop()
@@ -292,7 +301,11 @@ class EdgeMachine(RuleBasedStateMachine):
     def no_server_leaks(self):
         held = {name for _, name in self.sessions}
         if self.rig.leftovers() - held:
-            self.wait_for(lambda: self.mend() or not self.rig.leftovers() - held, "drained servers to be deleted")
+            self.wait_for(lambda: self.mend() or not self.rig.leftovers() - held, self.what_is_left)
+
+    def what_is_left(self):
+        """Why drained servers are not deleted, for the report."""
+        return self.rig.by_hand("show servers conn websecure", "show sess", "show servers state")
 
     @staticmethod
     def alive(session):
@@ -306,5 +319,5 @@ class EdgeMachine(RuleBasedStateMachine):
     def wait_for(condition, what):
         until = time.monotonic() + PATIENCE
         while not condition():
-            assert time.monotonic() < until, f"waited in vain for {what}"
+            assert time.monotonic() < until, what()
             time.sleep(0.005)

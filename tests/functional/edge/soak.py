@@ -40,13 +40,13 @@ def main() -> int:
 
 def soak(program: Path, wanted: int) -> tuple[int, list[str]]:
     """(steps done, what broke: the first breach ends it)."""
-    machine = type("Machine", (EdgeMachine,), {"haproxy": program, "steps": 0})
+    machine = type("Machine", (EdgeMachine,), {"haproxy": program, "steps": 0, "breaches": []})
     began = told = time.monotonic()
     while machine.steps < wanted:
         try:
             run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=5))
         except Exception as error:
-            return machine.steps, ["\n".join([repr(error), *getattr(error, "__notes__", [])])]
+            return machine.steps, ["\n".join([*machine.breaches, repr(error), *getattr(error, "__notes__", [])])]
         if time.monotonic() - told > _TELL_EVERY:
             told = time.monotonic()
             print(

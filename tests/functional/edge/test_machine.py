@@ -14,7 +14,7 @@ STEPS = 1000
 @pytest.mark.root
 @pytest.mark.parametrize("release", RELEASES)
 def test_after_any_step_file_process_and_snapshots_are_one(release):
-    machine = type("Machine", (EdgeMachine,), {"haproxy": haproxy(release), "steps": 0})
+    machine = type("Machine", (EdgeMachine,), {"haproxy": haproxy(release), "steps": 0, "breaches": []})
     while machine.steps < STEPS:
         run_state_machine_as_test(machine, settings=settings(SETTINGS, max_examples=5))
     assert machine.steps >= STEPS

@@ -2,10 +2,12 @@
 
 One way only::
 
-    edge       files, lock, haproxy and systemd: the rim
-    planner    pure: (spec, servers, what runs) -> (text, reason to reload, problems)
+    returns, told, schedule, service   what Salt is told, and what it is asked to do
+    edge       the order of steps: prepare, write, serve; sync; reconcile; verify
+    loading, process, config_file, files, runtime   service, proof, files, HAProxy's socket: the rim
+    planner    pure: (spec, servers, what runs) -> (commands, reason to reload, problems)
+    parity     pure: each difference by name
     renderer   pure: skeleton and server lines -> configuration text
-    runtime    HAProxy's socket
     snapshot, spec   pure: what master and pillar say, checked as if they could be wrong
 
 Standard library only. Salt syncs this package from ``_utils`` to every edge.

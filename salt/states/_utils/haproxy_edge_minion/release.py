@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "1ca13ee88180138e662ee849fd39b0d60d0d10e5537b986d93d15cf00800e464"
+MODULES = "e0dc315d7e107cf7cbf286bc4788d9e39a63bd2664b326d8ed14a997534c964e"
