@@ -295,7 +295,7 @@ class EdgeMachine(RuleBasedStateMachine):
     def a_session_to_a_pod_that_exists_goes_on(self):
         for session, name in self.sessions:
             if name in self.wanted:
-                assert self.alive(session), name
+                assert not (trouble := self.trouble(session)), (name, trouble, self.rig.log_of_haproxy())
 
     @invariant()
     def no_server_leaks(self):
@@ -308,12 +308,14 @@ class EdgeMachine(RuleBasedStateMachine):
         return self.rig.by_hand("show servers conn websecure", "show sess", "show servers state")
 
     @staticmethod
-    def alive(session):
+    def trouble(session):
+        """What is wrong with a connection; empty when it goes on."""
         try:
             session.sendall(b"?")
-            return session.recv(100) == b"?"
-        except (TimeoutError, ConnectionError):
-            return False
+            answer = session.recv(100)
+        except OSError as error:
+            return repr(error)
+        return "" if answer == b"?" else f"answered {answer!r}"
 
     @staticmethod
     def wait_for(condition, what):

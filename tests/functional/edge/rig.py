@@ -107,6 +107,10 @@ class Rig:
         """{name: weight} of what takes part, without what drains away."""
         return {server.name: server.weight for server in self.api.running().servers if not server.admin_state}
 
+    def log_of_haproxy(self):
+        """The last of it, for the report of a failure."""
+        return self.service.log.read_text()[-3000:]
+
     def by_hand(self, *commands):
         """What an administrator types at the socket."""
         return self.api._talk(commands)
