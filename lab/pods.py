@@ -20,6 +20,8 @@ from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
 HOST_NAME = "app.lab"
 # pods are other machines: that this one is busy must not make them slow
 _PRIORITY = ["nice", "-n", "-10"]
+# seconds a pod may take to listen where dozens start at once
+_PATIENCE = 40
 _NGINX = """\
 daemon off;
 worker_processes 1;
@@ -76,7 +78,7 @@ class Pod:
             run=self.directory,
             environment={"PYTHONPATH": checkout},
         )
-        wait_for(self._accepts, 10, f"pod {self.name} (see {self.directory})", every=0.02)
+        wait_for(self._accepts, _PATIENCE, f"pod {self.name} (see {self.directory})", every=0.02)
 
     @property
     def access_log(self) -> Path:
