@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
+import salt.config
+from haproxy_edge.salt_adapter import SaltCache
+from haproxy_edge.store import Store
 
 from lab.demo import start
 from lab.hosts import EdgeHost
 from lab.pods import Pod
-from lab.processes import LabError, wait_for
+from lab.processes import RUN, LabError, wait_for
 from lab.topology import PILLAR, Lab
 
 Apply = Callable[..., dict[str, dict[str, Any]]]
@@ -64,6 +68,30 @@ class World:
             timeout,
             f"edges to have {sorted(names)}",
         )
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The master's own, read as the runner does."""
+        return Store(SaltCache(salt.config.master_config(str(RUN / "master/etc/master"))))
+
+    def report(self) -> dict[str, Any]:
+        """The engine's word about itself, some seconds old."""
+        return self.store.report("default") or {}
+
+    def publishes(self) -> set[str]:
+        """Our jobs that the master has published; a forged return makes a job, too, but one without a target."""
+        jobs = self.lab.master.run("jobs.list_jobs")
+        ours = ("state.apply", "haproxy_edge.sync")
+        return {job for job, row in jobs.items() if row["Function"] in ours and row["Target"] != "unknown-target"}
+
+    def await_confirmed(self) -> None:
+        """Until the engine knows that every edge is right, and has nothing under way."""
+
+        def confirmed() -> bool:
+            edges = self.report().get("edges", {}).values()
+            return len(edges) == len(self.lab.edges) and all(edge["behind_since"] is None for edge in edges)
+
+        wait_for(confirmed, 40, "every edge to have confirmed")
 
     def quiet(self, seconds: float) -> list[str]:
         """The configurations after that long; used to see that nothing happens."""

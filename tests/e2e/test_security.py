@@ -3,14 +3,10 @@
 from __future__ import annotations
 
 import contextlib
-import functools
 import json
 
 import pytest
-import salt.config
 import yaml
-from haproxy_edge.salt_adapter import SaltCache
-from haproxy_edge.store import Store
 from haproxy_edge_minion.ack import signed
 
 from lab import fabric
@@ -95,56 +91,34 @@ def _ack(edge, *, generation=1, digest="sha256:evil", order="", lane="hot", sequ
     }
 
 
-@functools.cache
-def _store():
-    """The master's own, read as the runner does."""
-    return Store(SaltCache(salt.config.master_config(str(RUN / "master/etc/master"))))
-
-
-def _report():
-    return _store().report("default")
-
-
-def _record(edge):
-    return _store().edges("default")[edge.name]
+def _record(world, edge):
+    return world.store.edges("default")[edge.name]
 
 
 def _figures(world):
     """What the engine believes of every edge, without the counts."""
-    records = [_record(edge) for edge in world.lab.edges]
+    records = [_record(world, edge) for edge in world.lab.edges]
     believed = [(one.serves, one.behind_since, one.problems, (one.sequence or 0) < EVIL_SEQUENCE) for one in records]
-    return believed, {name: row["applied"] for name, row in _report()["edges"].items()}
+    return believed, {name: row["applied"] for name, row in world.report()["edges"].items()}
 
 
-def _forged(kind):
-    return _report()["counters"]["forged"].get(kind, 0)
+def _forged(world, kind):
+    return world.report()["counters"]["forged"].get(kind, 0)
 
 
-def _await_forged(kind, number):
-    wait_for(lambda: _forged(kind) >= number, 20, f"{number} forged of kind {kind} to be counted")
-
-
-def _publishes(world):
-    """Jobs the master has published; a forged return makes a job, too, but one without a target."""
-    jobs = world.lab.master.run("jobs.list_jobs")
-    ours = ("state.apply", "haproxy_edge.sync")
-    return {job for job, row in jobs.items() if row["Function"] in ours and row["Target"] != "unknown-target"}
+def _await_forged(world, kind, number):
+    wait_for(lambda: _forged(world, kind) >= number, 20, f"{number} forged of kind {kind} to be counted")
 
 
 @pytest.fixture
 def calm(world):
     """All edges have confirmed; nothing is under way. Afterwards nothing was published, and no figure has changed."""
-    wait_for(lambda: _all_right(world), 30, "every edge to have confirmed")
+    world.await_confirmed()
     world.quiet(1.0)
-    before = _figures(world), _publishes(world)
+    before = _figures(world), world.publishes()
     yield world
     world.quiet(LONG_ENOUGH)
-    assert (_figures(world), _publishes(world)) == before
-
-
-def _all_right(world):
-    edges = _report()["edges"].values()
-    return len(edges) == len(world.lab.edges) and all(edge["behind_since"] is None for edge in edges)
+    assert (_figures(world), world.publishes()) == before
 
 
 def _booked_to(victim, rogue, way):
@@ -159,16 +133,16 @@ def _booked_to(victim, rogue, way):
 @pytest.mark.parametrize("way", ["syndic_return", "resource_return"])
 def test_a_return_booked_to_another_minion_changes_no_figure(calm, way):
     rogue, victim = calm.lab.edges[:2]
-    before = _forged("signature")
+    before = _forged(calm, "signature")
     _lie(calm, rogue, *_booked_to(victim, rogue, way))
-    _await_forged("signature", before + 4)
+    _await_forged(calm, "signature", before + 4)
 
 
 def test_what_was_said_before_and_what_nobody_asked_for_changes_no_figure(calm):
     rogue, victim = calm.lab.edges[:2]
-    old = signed(_ack(victim, lane="state", sequence=_record(victim).sequence - 1), _own_key(victim))
+    old = signed(_ack(victim, lane="state", sequence=_record(calm, victim).sequence - 1), _own_key(victim))
     unasked = signed(_ack(rogue, order="000000000000001-0123456789ab"), _own_key(rogue))
-    replays, orders = _forged("replay"), _forged("order")
+    replays, orders = _forged(calm, "replay"), _forged(calm, "order")
     _lie(
         calm,
         rogue,
@@ -176,8 +150,8 @@ def test_what_was_said_before_and_what_nobody_asked_for_changes_no_figure(calm):
         {"kind": "event", "tag": f"haproxy_edge/ack/{victim.name}", "data": {"ack": old}},
         {"kind": "event", "tag": f"haproxy_edge/ack/{rogue.name}", "data": {"ack": unasked}},
     )
-    _await_forged("replay", replays + 2)
-    _await_forged("order", orders + 1)
+    _await_forged(calm, "replay", replays + 2)
+    _await_forged(calm, "order", orders + 1)
 
 
 def test_hundreds_of_forged_events_in_every_form_publish_nothing_and_are_counted(calm):
@@ -185,7 +159,7 @@ def test_hundreds_of_forged_events_in_every_form_publish_nothing_and_are_counted
     order = {"tgt": "*", "lane": "state", "id": "1"}
     start = f"salt/minion/{victim.name}/start"
     posing = {"fun": "haproxy_edge.sync", "id": victim.name, "return": {**_ack(victim), "hmac": "0" * 64}}
-    before = dict(_report()["counters"]["forged"])
+    before = dict(calm.report()["counters"]["forged"])
     _lie(
         calm,
         rogue,
@@ -202,18 +176,18 @@ def test_hundreds_of_forged_events_in_every_form_publish_nothing_and_are_counted
     )
     wanted = {"doorbell": 290, "signature": 50, "return": 5, "shape": 1, "warning": 1}
     for kind, number in wanted.items():
-        _await_forged(kind, before.get(kind, 0) + number)
+        _await_forged(calm, kind, before.get(kind, 0) + number)
     assert "forged events ignored" in calm.lab.master.log()
 
 
 def test_an_edge_s_own_word_is_believed_without_an_order(world):
-    wait_for(lambda: _all_right(world), 30, "every edge to have confirmed")
+    world.await_confirmed()
     edge = world.lab.edges[0]
-    record = _record(edge)
+    record = _record(world, edge)
     serves = {key: {"generation": one, "digest": two} for key, (one, two) in record.serves.items()}
     own = signed({**_ack(edge, lane="edge", sequence=record.sequence + 1), "serves": serves}, _own_key(edge))
     _lie(world, edge, {"kind": "event", "tag": f"haproxy_edge/ack/{edge.name}", "data": {"ack": own}})
-    wait_for(lambda: _record(edge).lane == "edge", 10, "the edge's own word to be recorded")
+    wait_for(lambda: _record(world, edge).lane == "edge", 10, "the edge's own word to be recorded")
 
 
 def test_the_store_is_readable_by_the_master_s_user_alone(world):
