@@ -289,10 +289,19 @@ class Daemon:
         self._fleet_at = now + _FLEET_EVERY
         fleet = self._fleet()
         if fleet is not None:
-            keys = {name: self._store.known_ack_key(name) for name in fleet}
-            self._tracker.expect(keys, now, marks={name: mark_of(key) for name, key in keys.items() if key})
+            names = list(fleet)
+            self._tracker.expect(names, now, marks={name: mark for name in names if (mark := self._mark(name))})
             for name in self._tracker.forget():
                 self._store.forget_edge(self._options.cluster, name)
+
+    def _mark(self, name: str) -> str | None:
+        try:
+            key = self._store.known_ack_key(name)
+        except StoreError as error:
+            # a damaged row is that edge's affair: its acknowledgements cannot be checked, the others' can
+            log.warning("%s: its key cannot be read: %s", name, error)
+            return None
+        return mark_of(key) if key else None
 
     def _order_due(self, now: float) -> None:
         services = self._coalescer.take(now)

@@ -81,6 +81,14 @@ def test_a_new_edge_gets_the_state_without_any_change_in_the_cluster(world):
     assert {target for _, target in rung(world)} == {"edge4"}
 
 
+def test_a_damaged_key_of_one_edge_hides_no_other(world):
+    world.cache.broken, world.cache.broken_key = {"fetch"}, "keys/edge1"
+    world.fleet.append("edge4")
+    world.run(20)
+
+    assert rung(world)[0] == ("state", "edge4")
+
+
 def test_a_fleet_that_cannot_be_told_keeps_the_one_that_was_known(world):
     world.fleet = None
     world.daemon._fleet = lambda: None
