@@ -16,7 +16,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haproxy_edge.records import Holder
-from haproxy_edge.store import Store
+from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -76,6 +76,7 @@ class Lease:
         self._seen: Holder | None = None
         self._seen_at = 0.0
         self._said: str | None = None
+        self._unreadable_since = float("inf")
         self._beat = 0
         self.held = False
         self.look_at = float("-inf")
@@ -86,7 +87,7 @@ class Lease:
         if now < self.look_at:
             return self.held
         self.look_at = now + BEAT
-        holder = self._store.holder(self._cluster)
+        holder = self._holder(now)
         mine = holder is not None and holder.token == self._me.token
         if holder is not None and not mine and not self._is_free(holder, now):
             self._say_waiting(holder)
@@ -100,6 +101,18 @@ class Lease:
             self._said = None
         self.held = mine
         return mine
+
+    def _holder(self, now: float) -> Holder | None:
+        """A row that stays unreadable is damaged, not a holder's; a store that is, takes no new one either."""
+        try:
+            holder = self._store.holder(self._cluster)
+        except StoreError:
+            self._unreadable_since = min(self._unreadable_since, now)
+            if now - self._unreadable_since < PATIENCE:
+                raise
+            return None
+        self._unreadable_since = float("inf")
+        return holder
 
     def _write(self) -> None:
         self._beat += 1

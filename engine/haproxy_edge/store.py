@@ -164,8 +164,17 @@ class Store:
     def frozen(self, cluster: str) -> dict[str, Frozen]:
         """What somebody holds as it is: by service (``namespace/name``), or `ALL`."""
         bank = f"{ROOT}/{cluster}/frozen"
-        rows = {key: self._cache.fetch(bank, key) for key in self._cache.list(bank)}
-        return {_service(key): _frozen(row) for key, row in rows.items() if row}
+        found = {}
+        for key in self._cache.list(bank):
+            try:
+                row = self._cache.fetch(bank, key)
+            except StoreError as error:
+                # somebody wanted it held: what cannot be read is not thawed by that
+                log.warning("%s: the freeze cannot be read, and holds: %s", _service(key), error)
+                row = {"by": "unreadable"}
+            if row:
+                found[_service(key)] = _frozen(row)
+        return found
 
     def freeze(self, cluster: str, service: str, frozen: Frozen) -> None:
         """Hold ``service``, or `ALL`; the engine sees it within two seconds."""

@@ -61,6 +61,16 @@ def test_a_store_that_cannot_tell_does_not_thaw_it(world):
     assert world.steps == []
 
 
+def test_a_freeze_that_is_damaged_holds(world):
+    world.start()
+    world.cache.broken, world.cache.broken_key = {"fetch"}, "frozen"
+    world.say(listed(NEW))
+    world.run(60)
+
+    assert world.steps == []
+    assert world.daemon.report()["services"][SERVICE]["held"] == "frozen"
+
+
 def test_a_new_engine_that_cannot_tell_what_is_frozen_waits(world):
     world.start()
     world.cache.broken, world.cache.broken_key = {"list"}, "frozen"

@@ -153,6 +153,28 @@ def test_a_store_that_fails_takes_it_from_nobody(machine):
     assert lease.held
 
 
+def test_a_row_that_stays_unreadable_is_written_anew_after_a_while(machine):
+    lease = machine.engine("one", pid=1)
+    machine.cache.rows["haproxy_edge/default/engine", "lease"] = {}
+    store, machine.cache.broken = machine.cache.store, {"fetch"}
+
+    def mended(bank, key, data):
+        machine.cache.broken = set()
+        store(bank, key, data)
+
+    machine.cache.store = mended
+    failures = 0
+    for _ in range(200):
+        machine.now += 0.25
+        try:
+            lease.look()
+        except StoreError:
+            failures += 1
+
+    assert lease.held
+    assert failures == PATIENCE / BEAT
+
+
 def test_a_row_that_makes_no_sense_is_free(machine):
     machine.cache.rows["haproxy_edge/default/engine", "lease"] = {"pid": "x"}
     machine.engine("one", pid=1)
