@@ -42,12 +42,9 @@ async def _header(reader: asyncio.StreamReader) -> Header:
 
 
 async def _main(address: str) -> None:
-    await asyncio.gather(
-        *(
-            (await asyncio.start_server(talk, address, port)).serve_forever()
-            for port, talk in ((8443, _takes_it_for_data), (8000, _takes_it_for_data), (9000, _ignores_it))
-        )
-    )
+    talks = {8443: _takes_it_for_data, 8000: _takes_it_for_data, 9000: _ignores_it}
+    servers = [await asyncio.start_server(talk, address, port) for port, talk in talks.items()]
+    await asyncio.gather(*(server.serve_forever() for server in servers))
 
 
 @contextlib.contextmanager

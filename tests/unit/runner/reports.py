@@ -85,14 +85,11 @@ def probe(**more):
 def examination(**more):
     return {
         "modules": "abc",
-        "python": "3.11.2",
         "salt": "3008.1",
         "state_queue": False,
         "haproxy": "2.6.12",
         "process": {"pid": 7, "ours": True, "problem": None},
         "pillar": {"problems": [], "has_snapshots": True},
-        "has_key": True,
-        "applied": True,
         "frontends": [frontend()],
         "binds": [bind()],
         "endpoints": {"total": 3, "tried": 3, "failed": 0, "first": []},

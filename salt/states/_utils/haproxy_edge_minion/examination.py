@@ -7,7 +7,6 @@ nothing of it needs HAProxy to be installed.
 from __future__ import annotations
 
 import itertools
-import platform
 import re
 import subprocess
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +14,7 @@ from dataclasses import asdict
 from typing import Any
 
 from haproxy_edge_minion import listening, probing, snapshot
-from haproxy_edge_minion.files import Paths, read
+from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.listening import Place
 from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
@@ -44,12 +43,9 @@ def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = N
     held = _held(spec)
     return {
         "modules": MODULES,
-        "python": platform.python_version(),
         "haproxy": version(paths),
         "process": _process(paths),
         "pillar": {"problems": [*problems, *refused], "has_snapshots": _snapshots(given) is not None},
-        "has_key": bool(read(paths.ack_key).strip()),
-        "applied": paths.applied.exists(),
         "frontends": [_frontend(frontend, servers[frontend.name]) for frontend in spec.frontends],
         "binds": list(_binds(spec, held)),
         "endpoints": _endpoints(everything),

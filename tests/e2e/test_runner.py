@@ -1,0 +1,165 @@
+"""``salt-run haproxy_edge.…`` on a real fleet: what it shows is what is, and what it orders happens."""
+
+from __future__ import annotations
+
+import socket
+
+import yaml
+
+from lab.processes import run, wait_for
+from lab.topology import PILLAR, SERVICE
+
+
+def _ask(world, function, *arguments):
+    return world.lab.master.run(f"haproxy_edge.{function}", *arguments)
+
+
+def _in_step(world):
+    rows = _ask(world, "status")
+    return rows if rows["retcode"] == 0 and len(rows["edges"]) == len(world.lab.edges) else None
+
+
+def _await_in_step(world):
+    wait_for(lambda: _in_step(world), 30, "every edge to have confirmed", every=0.3)
+    return _in_step(world)
+
+
+def test_status_shows_every_edge_in_step_and_ends_with_zero(world):
+    rows = _await_in_step(world)
+    assert [row["service"] for row in rows["services"]] == [SERVICE]
+    assert rows["services"][0]["served_by"] == len(world.lab.edges)
+    generation = rows["services"][0]["generation"]
+    assert {row["edge"]: row["applied"] for row in rows["edges"]} == {
+        edge.name: {SERVICE: generation} for edge in world.lab.edges
+    }
+    shown = run(world.lab.master.command("haproxy_edge.status", program="salt-run"))
+    assert shown.returncode == 0
+    assert all(edge.name in shown.stdout for edge in world.lab.edges)
+
+
+def test_an_edge_that_sleeps_is_shown_behind_and_first_with_exit_status_one(world):
+    _await_in_step(world)
+    sleeper = world.lab.edges[2]
+    sleeper.run(["systemctl", "stop", "salt-minion"])
+    try:
+        pods = [*world.pods, world.lab.pods.add()]
+        world.lab.serve(pods)
+        wait_for(lambda: _ask(world, "status")["edges"][0]["edge"] == sleeper.name, 20, "it to be seen", every=0.3)
+        wait_for(
+            lambda: [row["state"] for row in _ask(world, "status")["edges"]] == ["behind", "ok", "ok"],
+            20,
+            "the others to be in step",
+            every=0.3,
+        )
+        done = run(world.lab.master.command("haproxy_edge.status", program="salt-run"), check=False)
+        assert done.returncode == 1
+    finally:
+        sleeper.run(["systemctl", "start", "salt-minion"])
+        world.lab.await_minions()
+    _ask(world, "resync", sleeper.name)
+    world.await_servers(pods)
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[-1].stop()
+
+
+def test_history_tells_the_last_change_with_the_time_to_the_first_and_last_edge(world):
+    _await_in_step(world)
+    pods = [*world.pods, world.lab.pods.add()]
+    world.lab.serve(pods)
+    world.await_servers(pods)
+    wait_for(lambda: not _ask(world, "history", SERVICE)["changes"][0]["waiting"], 20, "all to confirm", every=0.3)
+    newest = _ask(world, "history", SERVICE)["changes"][0]
+    assert {name.split(":")[0] for name in newest["added"]} == {pods[-1].name}
+    assert newest["edges"] == len(world.lab.edges)
+    assert 0 < newest["first"] <= newest["last"]
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+    pods[-1].stop()
+
+
+def test_plan_shows_what_the_next_apply_then_does_and_changes_nothing(world):
+    edge = world.lab.edges[0]
+    before, worker = world.config(edge), world.worker(edge)
+    assert _ask(world, "plan", edge.name)["edges"][edge.name] == {
+        "changed": False,
+        "diff": "",
+        "action": None,
+        "reason": None,
+        "commands": [],
+        "discouraged": [],
+        "problems": [],
+    }
+    world.pillar(edge, {**PILLAR["haproxy"], "hard_stop_after": "20m"})
+    told = _ask(world, "plan")["edges"]
+    rendered = _ask(world, "render", edge.name)
+    assert {name for name, plan in told.items() if plan["changed"]} == {edge.name}
+    assert "+    hard-stop-after 20m" in told[edge.name]["diff"]
+    assert told[edge.name]["action"] == "reload"
+    assert (world.config(edge), world.worker(edge)) == (before, worker)
+    world.apply(edge.name)
+    assert world.config(edge) == rendered["text"]
+
+
+def test_plan_shows_the_runtime_commands_that_would_be_given(world):
+    edge, (pod, *_) = world.lab.edges[0], world.pods
+    name = f"tcp/{pod.name}:{pod.address}:9000"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as runtime:
+        runtime.connect(str(edge.path("/run/haproxy/admin.sock")))
+        runtime.sendall(f"set server {name} weight 7\n".encode())
+        assert runtime.recv(1024).strip() == b""
+    plan = _ask(world, "plan", edge.name)["edges"][edge.name]
+    assert (plan["action"], plan["changed"]) == ("adjust", False)
+    assert any(name in command for command in plan["commands"])
+
+
+def test_a_bad_pillar_is_told_by_plan_with_retcode_one(world):
+    edge = world.lab.edges[0]
+    world.pillar(edge, {"binde": ":443"})
+    told = _ask(world, "plan", edge.name)
+    assert told["retcode"] == 1
+    assert "haproxy.binde" in told["edges"][edge.name]["problems"][0]
+
+
+def test_a_frozen_service_stays_on_every_edge_and_follows_at_once_when_thawed(world):
+    _await_in_step(world)
+    _ask(world, "freeze", SERVICE)
+    try:
+        wait_for(lambda: _ask(world, "status")["services"][0]["held"] == "frozen", 10, "it to be held", every=0.2)
+        before = world.quiet(0)
+        world.lab.serve(world.pods[:1])
+        assert world.quiet(1.5) == before
+    finally:
+        _ask(world, "thaw")
+    world.await_servers(world.pods[:1])
+    world.lab.serve(world.pods)
+    world.await_servers(world.pods)
+
+
+def test_a_resync_orders_the_state_for_that_edge(world):
+    jobs = world.lab.master
+    before = set(jobs.run("jobs.list_jobs", "search_function=state.apply"))
+    edge = world.lab.edges[1]
+    assert _ask(world, "resync", edge.name)["said"] == [f"ordered for {edge.name}"]
+    wait_for(
+        lambda: set(jobs.run("jobs.list_jobs", "search_function=state.apply")) - before, 10, "the state", every=0.3
+    )
+    new = set(jobs.run("jobs.list_jobs", "search_function=state.apply")) - before
+    targets = [jobs.run("jobs.list_job", job)["Target"] for job in new]
+    assert all(edge.name in target for target in targets)
+
+
+def test_the_values_for_traefik_are_the_addresses_that_pods_see(world):
+    told = _ask(world, "traefik_values")
+    assert told["retcode"] == 0
+    trusted = {address for edge in world.lab.edges for address in (f"{edge.ipv4}/32", f"{edge.ipv6}/128")}
+    assert set(told["trusted_ips"]) == trusted
+    values = yaml.safe_load(yaml.safe_load(told["values"])["spec"]["valuesContent"])
+    assert set(values["ports"]["websecure"]["proxyProtocol"]["trustedIPs"]) == trusted
+
+
+def test_a_name_nobody_has_is_answered_in_words(world):
+    for function in ("plan", "render", "resync", "status"):
+        told = _ask(world, function, "edge99")
+        assert told["retcode"] == 1
+        assert "edge99" in told["problems"][0]
