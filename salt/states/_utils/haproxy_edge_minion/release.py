@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "e0dc315d7e107cf7cbf286bc4788d9e39a63bd2664b326d8ed14a997534c964e"
+MODULES = "1a1a01cd3e4f769d62a3afcdf752ddda51fdfc5494e1e25c45447815494386af"
