@@ -109,7 +109,8 @@ def _count(outcome: Outcome, probe: Probe, stage: Stage, began: float, recovered
     outcome.cut, outcome.cut_elsewhere = len(cut), len(list(filter(elsewhere, cut)))
     answered = [record for record in records if not record.failed]
     outcome.wrong = sum(record.pod not in (now if record.start > recovered else stage.ever) for record in answered)
-    outcome.problems += [f"{record.place}: {record.error}" for record in (failed + cut)[:3] if elsewhere(record)]
+    unexpected = list(filter(elsewhere, failed + cut))
+    outcome.problems += [f"{record.place}: {record.error}" for record in unexpected[:3]]
 
 
 def _not_at(edges: tuple[str, ...]) -> Callable[[Record], bool]:

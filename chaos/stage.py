@@ -32,7 +32,8 @@ BACKEND = "tcp"
 _PATIENCE = 60.0
 # as often as allowed, so that what an edge mends by itself is seen to be mended
 PILLAR: dict[str, Any] = {**LAB_PILLAR["haproxy"], "reconcile_interval": 5}
-_ENGINE = re.compile(r"k8s_endpoints|\bEngine-\d")
+# one that Salt has restarted has the name of its class and no other
+_ENGINE = re.compile(r"k8s_endpoints|\bEngine$")
 
 
 class Stage:
@@ -162,7 +163,6 @@ class Stage:
     def engine(self) -> int:
         """The process id of the engine."""
         leader = recorded(RUN / "master.pid")
-        # Salt restarts a process under the name of its class
         found = [pid for pid in _session(leader) if _ENGINE.search(_title(pid))] if leader else []
         if not found:
             raise LabError("the master has no engine")
@@ -238,5 +238,5 @@ def _session(leader: int) -> Iterator[int]:
 
 def _title(pid: int) -> str:
     with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
     return ""
