@@ -194,6 +194,7 @@ FAULTS = (
         "rolls forward: each run compares what is with what should be",
         begin=_kill_minion_in_syncs,
         end=_revive,
+        holds=lambda stage: stage.lab.await_minions(),
     ),
     Fault(
         "edge rebooted with the master away",
@@ -206,6 +207,7 @@ FAULTS = (
         "HAProxy's workers kill -9",
         "systemd starts it again, with what the file says",
         begin=lambda stage: _kill(stage, workers=True),
+        instant=True,
         kills=(EDGE,),
         short=True,
     ),
@@ -213,6 +215,7 @@ FAULTS = (
         "HAProxy's master process kill -9",
         "systemd starts it again, with what the file says",
         begin=lambda stage: _kill(stage, workers=False),
+        instant=True,
         kills=(EDGE,),
     ),
     Fault(
@@ -249,6 +252,7 @@ FAULTS = (
         "state files corrupted",
         "counted as absent and made again from what the master says",
         begin=_corrupt,
+        instant=True,
     ),
     Fault(
         "one edge with bad pillar among many",
