@@ -5,6 +5,7 @@ Every edge has the frontends ``websecure`` (TLS, nginx) and ``tcp`` (the plain b
 
 from __future__ import annotations
 
+import contextlib
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -115,9 +116,13 @@ class Lab:
 
     def await_minions(self) -> None:
         """Until every edge answers the master."""
-        wait_for(
-            lambda: len(self.master.salt("-t", "3", "*", "test.ping")) == len(self.edges), 60, "every minion to answer"
-        )
+        wait_for(self._all_answer, 60, f"every minion to answer (see {RUN}/master/log)")
+
+    def _all_answer(self) -> bool:
+        # a master that is busy starting may not take a command in time: that is no answer, and no end either
+        with contextlib.suppress(LabError):
+            return len(self.master.salt("-t", "3", "*", "test.ping")) == len(self.edges)
+        return False
 
     def reinstall(self, edge: EdgeHost) -> None:
         """A virgin host of the same name, known to the master by its new key."""
