@@ -1,5 +1,8 @@
 /* Wall time that is CLOCK_OFF_BY seconds off, for the one process it is preloaded into. The monotonic clock is left as
-   it is, so that waits take as long as they should. */
+   it is, so that waits take as long as they should; a wait until a wall time ends at that time of the shifted clock. */
+#define _GNU_SOURCE
+#include <dlfcn.h>
+#include <semaphore.h>
 #include <stdlib.h>
 #include <sys/syscall.h>
 #include <sys/time.h>
@@ -24,11 +27,18 @@ time_t time(time_t *where) {
     return now.tv_sec;
 }
 
-int gettimeofday(struct timeval *now, void *zone) {
+int gettimeofday(struct timeval *restrict now, void *restrict zone) {
     struct timespec exact;
     (void)zone;
     clock_gettime(CLOCK_REALTIME, &exact);
     now->tv_sec = exact.tv_sec;
     now->tv_usec = exact.tv_nsec / 1000;
     return 0;
+}
+
+/* what multiprocessing.Event.wait is made of */
+int sem_timedwait(sem_t *restrict semaphore, const struct timespec *restrict until) {
+    int (*real)(sem_t *, const struct timespec *) = dlsym(RTLD_NEXT, "sem_timedwait");
+    struct timespec true_time = {until->tv_sec - off(), until->tv_nsec};
+    return real(semaphore, &true_time);
 }

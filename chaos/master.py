@@ -131,6 +131,11 @@ def _both_followed(_stage: Stage) -> None:
     assert "Traceback" not in log, log[-500:]
 
 
+def _was_full(stage: Stage) -> None:
+    """Or the fault was none."""
+    assert "No space left on device" in stage.lab.master.log(), "the engine never met the full disk"
+
+
 def _break_template(stage: Stage) -> None:
     """A site's own template that no longer renders."""
     target = RUN / "site/haproxy/files/haproxy.cfg.jinja"
@@ -215,8 +220,9 @@ FAULTS = (
     Fault(
         "disk full on the master",
         "what is not stored is not ordered; tried again each second",
-        begin=lambda stage: fill(RUN / "master/cache/haproxy_edge", stage.kept),
+        begin=lambda stage: fill(stage.engine(), RUN / "master/cache/haproxy_edge", stage.kept),
         end=lambda stage: free(stage.kept),
+        holds=_was_full,
         lasts=5,
         short=True,
     ),
