@@ -13,6 +13,7 @@ from haproxy_edge_minion.config_file import ConfigFile
 from haproxy_edge_minion.deeds import Deeds
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Paths, read, replace
+from haproxy_edge_minion.listening import holders, in_use, places, trouble
 from haproxy_edge_minion.process import EdgeError, Process
 
 
@@ -36,6 +37,9 @@ class Loading:
     def reload(self, applied: Applied, reason: str) -> None:
         """Raises `EdgeError` with HAProxy's words when it did not take; what served before serves on."""
         self._deeds.reload = reason
+        taken = _taken(applied, Applied.load(self._paths.good))
+        if taken:
+            raise _not_taken("reload", reason, taken, self._back_to_good(applied))
         failure = self._process.reload(applied)
         self._deeds.watch.lap("reload")
         if failure is not None:
@@ -49,8 +53,7 @@ class Loading:
             replace(self._paths.good, applied.to_json(), mode=0o600, durable=False)
 
     def _failed(self, action: str, reason: str, failure: str, applied: Applied, kept: str) -> EdgeError:
-        problems = explain(failure, applied.text, applied.spec)
-        return EdgeError("\n".join([*problems, f"haproxy: the {action} did not take ({reason}); {kept}"]))
+        return _not_taken(action, reason, explain(failure, applied.text, applied.spec), kept)
 
     def _back_to_good(self, applied: Applied) -> str:
         """The last good skeleton again, with the servers of now: a bad bind must not freeze the pods of the others."""
@@ -67,6 +70,34 @@ class Loading:
             return f"the last good configuration is back in the file, the old worker keeps serving, but: {failure}"
         self.remember(good)
         return "the last good configuration is back and keeps serving"
+
+
+def _not_taken(action: str, reason: str, problems: list[str], kept: str) -> EdgeError:
+    return EdgeError("\n".join([*problems, f"haproxy: the {action} did not take ({reason}); {kept}"]))
+
+
+def _taken(applied: Applied, good: Applied | None) -> list[str]:
+    """New binds that another process has, one line each.
+
+    HAProxy would find out, too, but only after it has told the old worker to stop listening, which refuses every new
+    connection of every frontend for a second or two.
+    """
+    before = {bind for frontend in good.spec.frontends for bind in frontend.binds} if good else set()
+    new = [
+        (frontend.key, bind, place)
+        for frontend in applied.spec.frontends
+        for bind in frontend.binds
+        if bind not in before
+        for place in places(bind)
+        if in_use(trouble(place))
+    ]
+    who = holders({place.port for _, _, place in new})
+    # one of ours that moves from one frontend to another, or is spelled anew, is handed over by HAProxy itself
+    foreign = [(key, bind, place.port, who[place.port]) for key, bind, place in new if "haproxy" not in who[place.port]]
+    return [
+        f"{key}: {bind!r}: Address already in use: port {port} is held by {', '.join(names) or 'another process'}"
+        for key, bind, port, names in foreign
+    ]
 
 
 def _with_servers_of(good: Applied, now: Applied) -> Applied:
