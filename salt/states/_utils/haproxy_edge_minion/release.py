@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "1a1a01cd3e4f769d62a3afcdf752ddda51fdfc5494e1e25c45447815494386af"
+MODULES = "cd33afee3f51a31dc17dc85477825481c15b9e528eabef495ceea521c9bd8403"
