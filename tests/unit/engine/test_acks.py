@@ -27,6 +27,7 @@ def test_the_edge_s_own_signature_is_accepted():
     [
         {**TOLD, "hmac": ""},
         {**TOLD, "hmac": None},
+        {**TOLD, "hmac": "\x80\ud800"},
         signed(TOLD, KEYS["edge2"]),
         {**signed(TOLD, KEYS["edge1"]), "edge": "edge2"},
         {**signed(TOLD, KEYS["edge1"]), "serves": {}},
@@ -35,7 +36,18 @@ def test_the_edge_s_own_signature_is_accepted():
         signed({**TOLD, "serves": {"x": 1}}, KEYS["edge1"]),
         signed({"edge": "edge1", "serves": {}}, KEYS["edge1"]),
     ],
-    ids=["empty", "none", "another key", "another edge", "other content", "added", "stranger", "odd", "incomplete"],
+    ids=[
+        "empty",
+        "none",
+        "not ascii",
+        "another key",
+        "another edge",
+        "other content",
+        "added",
+        "stranger",
+        "odd",
+        "incomplete",
+    ],
 )
 def test_nothing_else_is(forged):
     with pytest.raises(Forged, match="edge"):

@@ -20,6 +20,8 @@ PROOF_TIMEOUT = 15.0
 _LOST = 4.0
 _POLL = 0.01
 _JOURNAL_EVERY = 0.5
+# how long a worker that was told to leave may still answer in place of the new one
+_LEAVING = 2.0
 _FAILED = ("Loading failure", "Failed to load worker", "Fatal errors found", "Failed with result")
 
 
@@ -100,11 +102,14 @@ class Process:
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float, until: float) -> bool | None:
         """None when nothing happened at all."""
-        look_at_journal, gone = since + _JOURNAL_EVERY, False
+        look_at_journal, gone, another = since + _JOURNAL_EVERY, False, False
         while (now := self._clock()) < until:
             running = self.running()
             if running and running.pid != pid_before:
-                return plan(applied.spec, applied.skeleton, applied.servers, running).parity
+                if plan(applied.spec, applied.skeleton, applied.servers, running).parity:
+                    return True
+                # soon after another reload, a worker that leaves may have told the PID: this one may be the next to
+                until, another = min(until, now + _LEAVING), True
             if now >= look_at_journal:
                 # systemd starts a dead one again at once, so only the second look that finds none means that it is gone
                 was_gone, gone = gone, not self.service.running()
@@ -112,4 +117,4 @@ class Process:
                     return False
                 look_at_journal = now + _JOURNAL_EVERY
             self._sleep(_POLL)
-        return None
+        return False if another else None

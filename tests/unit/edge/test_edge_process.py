@@ -1,0 +1,78 @@
+"""A reload is believed when a new worker shows what it should; an old one that still answers is no failure."""
+
+from __future__ import annotations
+
+import pytest
+from haproxy_edge_minion import process
+from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.process import Process
+from haproxy_edge_minion.runtime import Running
+
+APPLIED = Applied("new", {}, "", {"bind": ":443"})
+
+
+class Api:
+    """Answers with these workers, one after the other; the last one for ever."""
+
+    def __init__(self, *workers):
+        self._workers = list(workers)
+
+    def running(self):
+        return self._workers.pop(0) if len(self._workers) > 1 else self._workers[0]
+
+
+class Service:
+    """Takes every reload and has nothing to say of it."""
+
+    def reload(self):
+        pass
+
+    def running(self):
+        return True
+
+    def journal(self, since):
+        return "nothing is wrong"
+
+
+class Time:
+    """Passes by sleeping only."""
+
+    now = 1000.0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
+def reloaded(*workers):
+    """What a reload tells when the socket is answered by these, and the seconds it took to tell."""
+    time = Time()
+    told = Process(Service(), Api(*workers), clock=time.clock, sleep=time.sleep).reload(APPLIED)
+    return told, time.now - Time.now
+
+
+def worker(pid, skeleton):
+    return Running(pid, skeleton, frozenset())
+
+
+def test_a_new_worker_with_the_new_configuration_is_believed_at_once():
+    assert reloaded(worker(1, "old"), worker(1, "old"), worker(2, "new"))[0] is None
+
+
+def test_a_worker_that_leaves_since_an_earlier_reload_is_no_failure_of_this_one():
+    assert reloaded(worker(1, "older"), worker(2, "old"), worker(2, "old"), worker(3, "new"))[0] is None
+
+
+def test_a_new_worker_that_stays_wrong_is_a_failure_after_a_moment():
+    told, seconds = reloaded(worker(1, "old"), worker(2, "wrong"))
+    assert told == "nothing is wrong"
+    assert seconds < process.PROOF_TIMEOUT / 2
+
+
+@pytest.mark.parametrize("answer", [worker(1, "old"), worker(1, "new")], ids=["old", "new"])
+def test_the_same_worker_is_never_a_proof(answer):
+    told, seconds = reloaded(answer)
+    assert told == "nothing is wrong"
+    assert seconds >= process.PROOF_TIMEOUT
