@@ -146,7 +146,10 @@ def test_in_the_end_an_edge_serves_the_truth_however_often_the_engine_was_killed
 
     for service in SERVICES:
         stored = cluster.world.store.snapshot("default", service)
-        assert cluster.applied_there[f"default {service}"] == (stored.generation, stored.digest)
+        generation, digest = cluster.applied_there[f"default {service}"]
+        assert digest == stored.digest
+        # content that went and came back has a newer number, which alone is no reason to ring anybody
+        assert generation <= stored.generation
 
 
 @settings(max_examples=60, deadline=None)
