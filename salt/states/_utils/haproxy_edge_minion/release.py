@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "cd33afee3f51a31dc17dc85477825481c15b9e528eabef495ceea521c9bd8403"
+MODULES = "74650bf19f2afec1b5a0b61c2607a87263eb3d783716f8eac4770b214624020a"
