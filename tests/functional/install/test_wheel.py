@@ -23,6 +23,8 @@ found = {
     "engines": "k8s_endpoints.start" in salt.loader.engines(opts, {}, {}, {}),
     "pillar": "haproxy_edge" in salt.loader.pillars(opts, {}),
     "modules": "haproxy_edge_outbox.take" in salt.loader.minion_mods(minion),
+    "runners": "haproxy_edge.status" in salt.loader.runner(opts),
+    "outputters": "haproxy_edge" in salt.loader.outputters(opts),
 }
 print(json.dumps(found))
 """
@@ -77,7 +79,7 @@ def minion(run, tmp_path):
     return call
 
 
-def test_salt_finds_engine_pillar_and_module_by_the_entry_point(run, tmp_path):
+def test_salt_finds_what_is_ours_by_the_entry_point(run, tmp_path):
     found = json.loads(run("python", "-c", MASTER_SIDE % {"cache": tmp_path}).splitlines()[-1])
     assert found == dict.fromkeys(found, True)
 
