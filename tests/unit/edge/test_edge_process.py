@@ -46,10 +46,13 @@ class Time:
         self.now += seconds
 
 
-def reloaded(*workers):
+def reloaded(*workers, listens=lambda pid, now: False):
     """What a reload tells when the socket is answered by these, and the seconds it took to tell."""
     time = Time()
-    told = Process(Service(), Api(*workers), clock=time.clock, sleep=time.sleep).reload(APPLIED)
+    process = Process(
+        Service(), Api(*workers), clock=time.clock, sleep=time.sleep, listens=lambda pid: listens(pid, time.now)
+    )
+    told = process.reload(APPLIED)
     return told, time.now - Time.now
 
 
@@ -76,3 +79,17 @@ def test_the_same_worker_is_never_a_proof(answer):
     told, seconds = reloaded(answer)
     assert told == "nothing is wrong"
     assert seconds >= process.PROOF_TIMEOUT
+
+
+def test_a_reload_is_over_when_the_old_worker_takes_no_connection_any_more():
+    told, seconds = reloaded(
+        worker(1, "old"), worker(2, "new"), listens=lambda pid, now: pid == 1 and now < Time.now + 0.5
+    )
+    assert told is None
+    assert 0.5 <= seconds < 1
+
+
+def test_an_old_worker_that_never_lets_go_holds_nothing_up_for_long():
+    told, seconds = reloaded(worker(1, "old"), worker(2, "new"), listens=lambda pid, now: True)
+    assert told is None
+    assert seconds < process.PROOF_TIMEOUT / 2

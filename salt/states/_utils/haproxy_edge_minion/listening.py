@@ -74,6 +74,12 @@ def holders(ports: set[int], proc: Path = _PROC) -> Mapping[int, list[str]]:
     return {port: sorted(names) for port, names in found.items()}
 
 
+def listens(pid: int, proc: Path = _PROC) -> bool:
+    """Whether this process takes connections; False when there is no such process."""
+    listening = {f"socket:[{inode}]" for _, inode in _listening(proc)}
+    return any(link in listening for link in _links(proc / str(pid)))
+
+
 def global_ipv6(proc: Path = _PROC) -> list[str]:
     """This host's IPv6 addresses that others can reach it by; empty without IPv6."""
     try:
@@ -98,6 +104,12 @@ def _open_sockets(proc: Path) -> Iterator[tuple[str, str]]:
         # processes end while we look
         with contextlib.suppress(OSError):
             name = (process / "comm").read_text().strip()
-            for descriptor in (process / "fd").iterdir():
-                with contextlib.suppress(OSError):
-                    yield str(descriptor.readlink()), name
+            for link in _links(process):
+                yield link, name
+
+
+def _links(process: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError):
+        for descriptor in (process / "fd").iterdir():
+            with contextlib.suppress(OSError):
+                yield str(descriptor.readlink())

@@ -11,6 +11,7 @@ from typing import Protocol
 
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.deeds import Stopwatch
+from haproxy_edge_minion.listening import listens
 from haproxy_edge_minion.planner import Name, Plan, plan
 from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
 
@@ -44,13 +45,20 @@ class Process:
     """HAProxy under its service. ``clock`` is wall time in seconds."""
 
     def __init__(
-        self, service: Service, api: RuntimeApi, *, clock: Callable[[], float], sleep: Callable[[float], None]
+        self,
+        service: Service,
+        api: RuntimeApi,
+        *,
+        clock: Callable[[], float],
+        sleep: Callable[[float], None],
+        listens: Callable[[int], bool] = listens,
     ) -> None:
         self.service = service
         self._api = api
         self.version = ""
         self._clock = clock
         self._sleep = sleep
+        self._listens = listens
 
     def running(self) -> Running | None:
         """What answers on the socket; None when nothing does."""
@@ -98,7 +106,15 @@ class Process:
                 proven = self._proven(applied, pid_before, since, since + PROOF_TIMEOUT)
         except EdgeError as error:
             return f"{self.service.journal(since)}\n{error}"
+        if proven and pid_before is not None:
+            self._await_silence(pid_before)
         return None if proven else self.service.journal(since)
+
+    def _await_silence(self, pid: int) -> None:
+        """Until the old worker takes no connection: it would give them to the servers of before, gone or not."""
+        until = self._clock() + _LEAVING
+        while self._listens(pid) and self._clock() < until:
+            self._sleep(_POLL)
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float, until: float) -> bool | None:
         """None when nothing happened at all."""
