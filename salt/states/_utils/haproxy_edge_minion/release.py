@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "74650bf19f2afec1b5a0b61c2607a87263eb3d783716f8eac4770b214624020a"
+MODULES = "709117c32108a540fe4c115a5ddf0e5182d043e195dd92c7640e1d526f18ed0d"
