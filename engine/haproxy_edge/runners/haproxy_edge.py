@@ -24,19 +24,6 @@ from haproxy_edge.status import status as _status
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.timeline import timeline
 
-# Salt would offer what is imported here as functions, too
-__load__ = [
-    "status",
-    "history",
-    "plan",
-    "render",
-    "resync",
-    "freeze",
-    "thaw",
-    "doctor",
-    "traefik_values",
-]
-
 
 def status(only: str | None = None, cluster: str | None = None) -> dict[str, Any]:
     """

@@ -1,18 +1,20 @@
 """An HAProxy edge: its configuration from pillar and Kubernetes snapshots, and what it serves.
 
+Thin: what Salt knows goes in, mappings come out, and ``haproxy_edge_minion`` decides. A failure an edge foresees is a
+line of ``problems``, never an exception: the master would hear nothing of it.
+
 :depends: the state modules of salt-haproxy-edge, synced by ``state.apply haproxy`` itself
 """
 
 from __future__ import annotations
 
+import contextlib
 import time
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 import salt.utils.templates
 from haproxy_edge_minion import returns
-from haproxy_edge_minion.ack import signed
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.cleaning import clean as take_back
 from haproxy_edge_minion.cleaning import footprint
@@ -53,8 +55,7 @@ def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
 
 
 def _configured(edge: Edge, template: str, *, test: bool) -> dict[str, Any]:
-    key = (__pillar__.get("haproxy_edge") or {}).get("ack_key")
-    return returns.configured(edge, lambda: _prepare(edge, template), key=key, test=test)
+    return returns.configured(edge, lambda: _prepare(edge, template), key=_key_given(), test=test)
 
 
 def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
@@ -139,10 +140,8 @@ def verify() -> dict[str, Any]:
         salt edge1 haproxy_edge.verify
     """
     edge = _edge()
-    if edge.paths.state.exists():
-        with locked(edge.paths.state):
-            differences = edge.verify()
-    else:
+    # the lock would make the directory, and this changes nothing
+    with locked(edge.paths.state) if edge.paths.state.exists() else contextlib.nullcontext():
         differences = edge.verify()
     __context__["retcode"] = int(bool(differences))
     return {"parity": not differences, "differences": differences}
@@ -233,20 +232,12 @@ def _drop_in() -> Path:
     return Path(__opts__["conf_file"]).parent / "minion.d" / DROP_IN
 
 
-def _acknowledged(
-    edge: Edge,
-    lane: str,
-    *,
-    order: str = "",
-    done: str = "",
-    problems: Sequence[str] = (),
-    state_needed: str | None = None,
-) -> dict[str, Any]:
-    key = read(edge.paths.ack_key).strip() or (__pillar__.get("haproxy_edge") or {}).get("ack_key")
-    if not key:
-        return {}
-    told = {"order": order, "lane": lane, "done": done, "problems": list(problems), "state_needed": state_needed}
-    return signed({"edge": __grains__["id"], **told, **edge.account()}, key)
+def _acknowledged(edge: Edge, lane: str, **told: Any) -> dict[str, Any]:
+    return returns.acknowledged(edge, __grains__["id"], lane, key_given=_key_given(), **told)
+
+
+def _key_given() -> Any:
+    return (__pillar__.get("haproxy_edge") or {}).get("ack_key")
 
 
 def _returned(edge: Edge, lane: str, **told: Any) -> dict[str, Any]:
@@ -270,20 +261,8 @@ def plan(template: str = TEMPLATE) -> dict[str, Any]:
 
         salt edge1 haproxy_edge.plan
     """
-    told: dict[str, Any] = {"changed": False, "diff": "", "action": None, "reason": None, "commands": []}
-    edge, problems = _edge(), []
-    try:
-        prepared = _prepare(edge, template, _compiled_pillar())
-        problems += prepared.problems
-        told["discouraged"] = list(prepared.spec.discouraged)
-        if edge.differs(prepared):
-            told.update(changed=True, diff=returns.diff(read(edge.paths.config), prepared.text))
-            edge.check(prepared)
-        step, commands = edge.foresee(prepared.applied)
-        told.update(action=step and step.action, reason=step and step.reason, commands=list(commands))
-    except (EdgeError, OSError) as error:
-        problems += str(error).splitlines()
-    return {"discouraged": [], **told, "problems": problems}
+    edge = _edge()
+    return returns.planned(edge, lambda: _prepare(edge, template, _compiled_pillar()))
 
 
 def render(template: str = TEMPLATE) -> dict[str, Any]:
@@ -296,11 +275,7 @@ def render(template: str = TEMPLATE) -> dict[str, Any]:
 
         salt edge1 haproxy_edge.render
     """
-    try:
-        prepared = _prepare(_edge(), template, _compiled_pillar())
-    except (EdgeError, OSError) as error:
-        return {"text": "", "problems": str(error).splitlines()}
-    return {"text": prepared.text, "problems": list(prepared.problems)}
+    return returns.rendered(lambda: _prepare(_edge(), template, _compiled_pillar()))
 
 
 def examine(host: str = "") -> dict[str, Any]:
@@ -383,14 +358,7 @@ def _render(template: str, spec: Spec, pillar: Any) -> str:
         raise EdgeError(f"{template}: not found in the master's file_roots")
     try:
         rendered = salt.utils.templates.JINJA(
-            path,
-            to_str=True,
-            spec=spec,
-            salt=__salt__,
-            grains=__grains__,
-            pillar=pillar,
-            opts=__opts__,
-            saltenv="base",
+            path, to_str=True, spec=spec, salt=__salt__, grains=__grains__, pillar=pillar, opts=__opts__, saltenv="base"
         )
     except SaltRenderError as error:
         raise EdgeError(f"{template}: {error}") from error

@@ -6,9 +6,10 @@ Each failure an edge foresees becomes a line of ``problems``, or the reason why 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
+from haproxy_edge_minion.ack import signed
 from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import read, replace
 from haproxy_edge_minion.outcome import StateNeeded, Step
@@ -45,6 +46,52 @@ def served(edge: Edge, work: Callable[[], Step | None]) -> dict[str, Any]:
     except (EdgeError, OSError) as error:
         problems = str(error).splitlines()
     return {**told(step), "found": list(edge.found), "problems": problems}
+
+
+def planned(edge: Edge, prepare: Callable[[], Prepared]) -> dict[str, Any]:
+    """What writing and serving it would change; nothing is changed."""
+    result: dict[str, Any] = {"changed": False, "diff": "", **told(None), "commands": [], "discouraged": []}
+    problems: list[str] = []
+    try:
+        prepared = prepare()
+        problems += prepared.problems
+        result["discouraged"] = list(prepared.spec.discouraged)
+        if edge.differs(prepared):
+            result.update(changed=True, diff=diff(read(edge.paths.config), prepared.text))
+            edge.check(prepared)
+        step, commands = edge.foresee(prepared.applied)
+        result.update(told(step), commands=list(commands))
+    except (EdgeError, OSError) as error:
+        problems += str(error).splitlines()
+    return {**result, "problems": problems}
+
+
+def rendered(prepare: Callable[[], Prepared]) -> dict[str, Any]:
+    """The text of the file."""
+    try:
+        prepared = prepare()
+    except (EdgeError, OSError) as error:
+        return {"text": "", "problems": str(error).splitlines()}
+    return {"text": prepared.text, "problems": list(prepared.problems)}
+
+
+def acknowledged(
+    edge: Edge,
+    minion: str,
+    lane: str,
+    *,
+    key_given: Any,
+    order: str = "",
+    done: str = "",
+    problems: Sequence[str] = (),
+    state_needed: str | None = None,
+) -> dict[str, Any]:
+    """The acknowledgement of ``minion``, signed with the key it has kept, or ``key_given``; empty without a key."""
+    key = read(edge.paths.ack_key).strip() or key_given
+    if not key:
+        return {}
+    run = {"order": order, "lane": lane, "done": done, "problems": list(problems), "state_needed": state_needed}
+    return signed({"edge": minion, **run, **edge.account()}, key)
 
 
 def offered(payload: Any) -> tuple[str, list[Snapshot], list[str]]:
