@@ -35,7 +35,7 @@ FLAGS = (
     "--hide-scrollbars",
 )
 # seconds: for one answer of the browser, and for the browser to end
-_PATIENCE, _END = 20.0, 5.0
+_PATIENCE, _END = 60.0, 5.0
 
 
 class Browser:

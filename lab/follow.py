@@ -71,7 +71,7 @@ def _start_relay(server: str, kubeconfig: dict[str, Any]) -> Path:
     spawn("relay-out", ["socat", f"UNIX-LISTEN:{door},fork", f"TCP:{server}"])
     inside = ["socat", f"TCP-LISTEN:{_RELAY_PORT},bind=127.0.0.1,fork,reuseaddr", f"UNIX-CONNECT:{door}"]
     spawn("relay-in", netns(fabric.namespace("master"), inside))
-    wait_for(door.exists, 5, "the relay to the API server")
+    wait_for(door.exists, 60, "the relay to the API server")
     path = RUN / "own.kubeconfig"
     path.touch(mode=0o600)
     path.write_text(yaml.safe_dump(kubeconfig))

@@ -56,17 +56,17 @@ class EdgeHost:
         pid_file = RUN / f"{self.name}.pid"
         self.run(["systemctl", "reboot"], check=False)
         # nspawn with --keep-unit ends instead of looping
-        wait_for(lambda: recorded(pid_file) is None, 30, f"{self.name} to go down")
+        wait_for(lambda: recorded(pid_file) is None, 60, f"{self.name} to go down")
         self._boot()
 
     def stop(self) -> None:
         """Pull the plug and throw the disk away."""
         end(RUN / f"{self.name}.pid", patience=5, first=signal.SIGKILL)
         # the host outlives nspawn: its own PID 1 has to end, too
-        wait_for(lambda: not _kill_group(self.name), 10, f"{self.name}'s processes to end")
+        wait_for(lambda: not _kill_group(self.name), 60, f"{self.name}'s processes to end")
         for mounted in (self.root, self._disk):
             if mounted.is_mount():
-                wait_for(lambda mounted=mounted: _unmounted(mounted), 10, f"{mounted} to be free")  # type: ignore[misc]
+                wait_for(lambda mounted=mounted: _unmounted(mounted), 60, f"{mounted} to be free")  # type: ignore[misc]
         shutil.rmtree(self._disk, ignore_errors=True)
         _remove_cgroups(self.name)
 

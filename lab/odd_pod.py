@@ -57,7 +57,7 @@ def odd_pod() -> Iterator[str]:
     checkout = str(Path(__file__).resolve().parent.parent)
     try:
         spawn("backend", netns(namespace, command), run=directory, environment={"PYTHONPATH": checkout})
-        wait_for(lambda: _listens(namespace, address), 10, f"the odd pod (see {directory})")
+        wait_for(lambda: _listens(namespace, address), 60, f"the odd pod (see {directory})")
         yield address
     finally:
         end(directory / "backend.pid", patience=1)

@@ -53,7 +53,7 @@ class Prometheus:
         )
         spawn("prometheus", netns(fabric.namespace("master"), ["prometheus", *arguments]))
         scraped = f"min(count_over_time(up[1m])) >= 2 and count(up == 1) == {1 + len(self._edges)}"
-        wait_for(lambda: self.values(scraped), 30, f"Prometheus to scrape all (see {RUN}/prometheus.log)", every=0.3)
+        wait_for(lambda: self.values(scraped), 60, f"Prometheus to scrape all (see {RUN}/prometheus.log)", every=0.3)
 
     def stop(self) -> None:
         """End it."""

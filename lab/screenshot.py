@@ -75,7 +75,7 @@ def _live(lab: Lab, pods: list[Pod], browser: Browser) -> None:
         say(f"rollout {number + 1} of 2")
     lab.edges[-1].run(["systemctl", "stop", "salt-minion"])
     _change(lab, [*pods, lab.pods.add()], browser, edges=edges - 1)
-    browser.wait_for("byId('verdict').dataset.state === 'warn'", 20)
+    browser.wait_for("byId('verdict').dataset.state === 'warn'", 60)
 
 
 def _change(
@@ -85,7 +85,7 @@ def _change(
     lab.serve(pods, leaving=leaving)
     newer = f"document.querySelector('.change').dataset.key !== {before!r}"
     confirmed = f"document.querySelector('.change').querySelectorAll('circle').length === {edges or len(lab.edges)}"
-    browser.wait_for(f"{newer} && {confirmed}", 20)
+    browser.wait_for(f"{newer} && {confirmed}", 60)
 
 
 def _look_around(browser: Browser, folder: Path) -> None:

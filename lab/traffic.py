@@ -88,7 +88,7 @@ class Probe:
                 stdin=subprocess.DEVNULL,
                 cwd=Path(__file__).resolve().parent.parent,
             )
-        wait_for(lambda: self._output.stat().st_size or not self.running, 20, "the first connection of the probe")
+        wait_for(lambda: self._output.stat().st_size or not self.running, 60, "the first connection of the probe")
         return self
 
     def __exit__(self, *_: object) -> None:

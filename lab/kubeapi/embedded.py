@@ -29,7 +29,7 @@ from lab.kubeapi.store import HISTORY
 from lab.kubeapi.watching import BOOKMARK_SECONDS
 
 _T = TypeVar("_T")
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 
 
 class EmbeddedApi:

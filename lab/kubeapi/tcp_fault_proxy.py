@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable
 from typing import Any
 
-_PATIENCE = 10.0
+_PATIENCE = 60.0
 _CHUNK = 65_536
 
 

@@ -15,7 +15,7 @@ from lab.kubeapi.client import ApiClient
 from lab.kubeapi.embedded import EmbeddedApi
 from lab.kubeapi.folder import kubeconfig
 
-_PATIENCE = 15.0
+_PATIENCE = 60.0
 
 
 @dataclass(frozen=True)

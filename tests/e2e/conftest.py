@@ -60,7 +60,7 @@ class World:
         lines = [line.split() for line in section.splitlines() if line.strip().startswith("server ")]
         return {words[1].split(":")[0] for words in lines if words[words.index("weight") + 1] != "0"}
 
-    def await_servers(self, wanted: list[Pod], *, timeout: float = 30) -> None:
+    def await_servers(self, wanted: list[Pod], *, timeout: float = 60) -> None:
         """Until every edge's configuration names exactly these pods."""
         names = {pod.name for pod in wanted}
         wait_for(
@@ -91,7 +91,7 @@ class World:
             edges = self.report().get("edges", {}).values()
             return len(edges) == len(self.lab.edges) and all(edge["behind_since"] is None for edge in edges)
 
-        wait_for(confirmed, 40, "every edge to have confirmed")
+        wait_for(confirmed, 60, "every edge to have confirmed")
 
     def quiet(self, seconds: float) -> list[str]:
         """The configurations after that long; used to see that nothing happens."""

@@ -170,7 +170,7 @@ def _taken_port_and_wrong_port_name(lab: Lab, pods: list[Pod]) -> Iterator[None]
     more = {"bind": "ipv4@:8888", "service": SERVICE, "port": "tpc"}
     edge.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8888"])
     try:
-        wait_for(lambda: ":8888 " in edge.run(["ss", "-Hltn"]).stdout, 10, "the squatter")
+        wait_for(lambda: ":8888 " in edge.run(["ss", "-Hltn"]).stdout, 60, "the squatter")
         with _pillar(lab, edge, _frontends(more=more)):
             yield
     finally:
@@ -183,13 +183,13 @@ def _odd_pod(lab: Lab, pods: list[Pod]) -> Iterator[None]:
     with odd_pod() as address:
         try:
             lab.cluster.serve(SERVICE, [*listed, Endpoint(ODD, address, "node-1")])
-            wait_for(lambda: all(_serves(edge, ODD) for edge in lab.edges), 30, "edges to serve the odd pod")
+            wait_for(lambda: all(_serves(edge, ODD) for edge in lab.edges), 60, "edges to serve the odd pod")
             yield
         finally:
             for item in slices_by_family(SERVICE, listed):
                 lab.cluster.put(item)
             lab.serve(pods)
-            wait_for(lambda: not any(_serves(edge, ODD) for edge in lab.edges), 30, "the odd pod to be gone")
+            wait_for(lambda: not any(_serves(edge, ODD) for edge in lab.edges), 60, "the odd pod to be gone")
 
 
 def _serves(edge: EdgeHost, pod: str) -> bool:

@@ -14,7 +14,7 @@ from tests.e2e.doctor_faults import GROUPS, planted, visit
 def settled(world):
     """With every edge's confirmation heard."""
     status = partial(world.lab.master.run, "haproxy_edge.status")
-    wait_for(lambda: status()["retcode"] == 0, 30, "every edge to have confirmed", every=0.3)
+    wait_for(lambda: status()["retcode"] == 0, 60, "every edge to have confirmed", every=0.3)
     return world
 
 

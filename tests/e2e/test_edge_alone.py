@@ -50,9 +50,9 @@ def test_a_rebooted_edge_serves_and_mends_itself_with_the_master_away(world):
         config.write_text(config.read_text() + "# by hand\n")
         edge.reboot()
         edge.wait_ready()
-        wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 30, "HAProxy to run")
+        wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 60, "HAProxy to run")
         wait_for(lambda: "# by hand" not in world.config(edge), 60, "the edge to mend its file")
-        wait_for(lambda: _local(edge, "verify")["parity"], 30, "parity")
+        wait_for(lambda: _local(edge, "verify")["parity"], 60, "parity")
     finally:
         world.lab.master.start()
         world.lab.await_minions()

@@ -46,7 +46,7 @@ def test_an_edge_that_slept_through_a_change_is_brought_right_without_another(wo
     sleeper.run(["systemctl", "stop", "salt-minion"])
     pods = _more(world)
     names = {pod.name for pod in pods}
-    wait_for(lambda: all(world.servers(edge) == names for edge in awake), 10, "the others to follow at once")
+    wait_for(lambda: all(world.servers(edge) == names for edge in awake), 60, "the others to follow at once")
     assert world.servers(sleeper) == {pod.name for pod in world.pods}
     sleeper.run(["systemctl", "start", "salt-minion"])
     world.await_servers(pods, timeout=90)
@@ -64,7 +64,7 @@ def test_an_haproxy_that_was_stopped_serves_again_after_the_next_change(world):
     edge.run(["systemctl", "stop", "haproxy"])
     pods = _more(world)
     world.await_servers(pods)
-    wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 30, "HAProxy to run")
+    wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 60, "HAProxy to run")
     _back(world, pods)
 
 

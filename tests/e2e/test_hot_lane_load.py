@@ -87,7 +87,7 @@ def _until_each_place_answered(probe, pods):
     def answered():
         return {record.place for record in probe.records() if record.start > since and record.pod in names}
 
-    wait_for(lambda: len(answered()) == 6, 30, "every edge to answer over both families")
+    wait_for(lambda: len(answered()) == 6, 60, "every edge to answer over both families")
 
 
 def _failures(records):

@@ -21,7 +21,7 @@ def _killed_and_back(world):
     world.lab.master.kill()
     world.lab.master.start()
     world.lab.await_minions()
-    wait_for(lambda: world.report()["pid"] != before, 40, "a new engine")
+    wait_for(lambda: world.report()["pid"] != before, 60, "a new engine")
 
 
 @pytest.fixture
@@ -56,7 +56,7 @@ def test_an_endpoint_where_none_may_be_reaches_no_edge_and_empties_none(bounded)
     refused = bounded.report()["services"][SERVICE]
     before = bounded.quiet(0)
     _serve(bounded, [], ELSEWHERE)
-    wait_for(lambda: bounded.report()["services"][SERVICE]["held"] == "outside", 10, "the service to be held")
+    wait_for(lambda: bounded.report()["services"][SERVICE]["held"] == "outside", 60, "the service to be held")
 
     # longer than empty_grace
     assert bounded.quiet(4.0) == before
@@ -67,7 +67,7 @@ def test_what_is_frozen_stays_so_when_the_master_is_killed_and_follows_when_it_i
     world.await_confirmed()
     before = world.quiet(0)
     world.lab.master.run("haproxy_edge.freeze", SERVICE)
-    wait_for(lambda: world.report()["services"][SERVICE]["held"] == "frozen", 10, "the service to be frozen")
+    wait_for(lambda: world.report()["services"][SERVICE]["held"] == "frozen", 60, "the service to be frozen")
     try:
         _serve(world, world.pods[:1])
         frozen = world.quiet(1.0)
@@ -77,4 +77,4 @@ def test_what_is_frozen_stays_so_when_the_master_is_killed_and_follows_when_it_i
         world.lab.master.run("haproxy_edge.thaw")
 
     assert before == frozen == after_restart
-    world.await_servers(world.pods[:1], timeout=10)
+    world.await_servers(world.pods[:1])

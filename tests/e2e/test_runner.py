@@ -20,7 +20,7 @@ def _in_step(world):
 
 
 def _await_in_step(world):
-    wait_for(lambda: _in_step(world), 30, "every edge to have confirmed", every=0.3)
+    wait_for(lambda: _in_step(world), 60, "every edge to have confirmed", every=0.3)
     return _in_step(world)
 
 
@@ -44,10 +44,10 @@ def test_an_edge_that_sleeps_is_shown_behind_and_first_with_exit_status_one(worl
     try:
         pods = [*world.pods, world.lab.pods.add()]
         world.lab.serve(pods)
-        wait_for(lambda: _ask(world, "status")["edges"][0]["edge"] == sleeper.name, 20, "it to be seen", every=0.3)
+        wait_for(lambda: _ask(world, "status")["edges"][0]["edge"] == sleeper.name, 60, "it to be seen", every=0.3)
         wait_for(
             lambda: [row["state"] for row in _ask(world, "status")["edges"]] == ["behind", "ok", "ok"],
-            20,
+            60,
             "the others to be in step",
             every=0.3,
         )
@@ -68,7 +68,7 @@ def test_history_tells_the_last_change_with_the_time_to_the_first_and_last_edge(
     pods = [*world.pods, world.lab.pods.add()]
     world.lab.serve(pods)
     world.await_servers(pods)
-    wait_for(lambda: not _ask(world, "history", SERVICE)["changes"][0]["waiting"], 20, "all to confirm", every=0.3)
+    wait_for(lambda: not _ask(world, "history", SERVICE)["changes"][0]["waiting"], 60, "all to confirm", every=0.3)
     newest = _ask(world, "history", SERVICE)["changes"][0]
     assert {name.split(":")[0] for name in newest["added"]} == {pods[-1].name}
     assert newest["edges"] == len(world.lab.edges)
@@ -125,7 +125,7 @@ def test_a_frozen_service_stays_on_every_edge_and_follows_at_once_when_thawed(wo
     _await_in_step(world)
     _ask(world, "freeze", SERVICE)
     try:
-        wait_for(lambda: _ask(world, "status")["services"][0]["held"] == "frozen", 10, "it to be held", every=0.2)
+        wait_for(lambda: _ask(world, "status")["services"][0]["held"] == "frozen", 60, "it to be held", every=0.2)
         before = world.quiet(0)
         world.lab.serve(world.pods[:1])
         assert world.quiet(1.5) == before

@@ -107,7 +107,7 @@ def _forged(world, kind):
 
 
 def _await_forged(world, kind, number):
-    wait_for(lambda: _forged(world, kind) >= number, 20, f"{number} forged of kind {kind} to be counted")
+    wait_for(lambda: _forged(world, kind) >= number, 60, f"{number} forged of kind {kind} to be counted")
 
 
 @pytest.fixture
@@ -187,7 +187,7 @@ def test_an_edge_s_own_word_is_believed_without_an_order(world):
     serves = {key: {"generation": one, "digest": two} for key, (one, two) in record.serves.items()}
     own = signed({**_ack(edge, lane="edge", sequence=record.sequence + 1), "serves": serves}, _own_key(edge))
     _lie(world, edge, {"kind": "event", "tag": f"haproxy_edge/ack/{edge.name}", "data": {"ack": own}})
-    wait_for(lambda: _record(world, edge).lane == "edge", 10, "the edge's own word to be recorded")
+    wait_for(lambda: _record(world, edge).lane == "edge", 60, "the edge's own word to be recorded")
 
 
 def test_the_store_is_readable_by_the_master_s_user_alone(world):

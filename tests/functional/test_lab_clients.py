@@ -27,10 +27,10 @@ LOCAL = SIGNATURE + struct.pack("!BBH", 0x20, 0x00, 0)
 def backend(tmp_path):
     log = tmp_path / "log"
     process = subprocess.Popen([sys.executable, "-m", "lab.pod_backend", "app-1", HOST, str(log)], cwd=CHECKOUT)
-    wait_for(_accepts, 10, "the backend")
+    wait_for(_accepts, 60, "the backend")
     yield process, log
     process.kill()
-    process.wait(5)
+    process.wait(60)
 
 
 def _accepts():
@@ -41,7 +41,7 @@ def _accepts():
 
 
 def _talk(data):
-    connection = socket.create_connection((HOST, PORT), timeout=5)
+    connection = socket.create_connection((HOST, PORT), timeout=60)
     connection.sendall(data)
     return connection
 
@@ -100,7 +100,7 @@ def test_a_stream_that_is_cut_is_noted_with_its_end_and_comes_again():
 
 
 def _greeted(listener):
-    listener.settimeout(20)
+    listener.settimeout(60)
     connection, _ = listener.accept()
     connection.sendall(b"app-1 192.0.2.7 40312 v2\n")
     return connection

@@ -30,14 +30,14 @@ class Watched:
         self.thread.start()
 
     def ask(self, path="/", method="GET", **headers):
-        connection = http.client.HTTPConnection(self.host, self.port, timeout=5)
+        connection = http.client.HTTPConnection(self.host, self.port, timeout=60)
         connection.request(method, path, headers=headers)
         answer = connection.getresponse()
         return answer, answer.read().decode()
 
     def open_stream(self):
         """(connection, file to read lines from) of a page that stays."""
-        connection = socket.create_connection((self.host, self.port), timeout=5)
+        connection = socket.create_connection((self.host, self.port), timeout=60)
         connection.sendall(b"GET /events HTTP/1.1\r\nHost: localhost\r\n\r\n")
         return connection, connection.makefile("r")
 
@@ -53,7 +53,7 @@ def page():
     watched = Watched()
     yield watched
     watched.close()
-    wait_for(lambda: threading.active_count() == threads, 5, "every thread of the server to end")
+    wait_for(lambda: threading.active_count() == threads, 60, "every thread of the server to end")
 
 
 def events(lines):
@@ -201,7 +201,7 @@ def test_too_many_pages_are_refused_and_a_scrape_still_finds_room(page):
         answer, body = page.ask("/events")
         assert (answer.status, "poll /report.json" in body) == (503, True)
         assert page.ask("/metrics")[0].status == 200
-    wait_for(lambda: page.ask("/report.json")[0].status == 200, 5, "room for more")
+    wait_for(lambda: page.ask("/report.json")[0].status == 200, 60, "room for more")
 
 
 def test_a_page_that_is_closed_leaves_no_thread_behind(page):
@@ -211,7 +211,7 @@ def test_a_page_that_is_closed_leaves_no_thread_behind(page):
         next(events(lines))
         lines.close()
         connection.close()
-        wait_for(lambda: threading.active_count() == before, 5, "the thread of a closed page to end")
+        wait_for(lambda: threading.active_count() == before, 60, "the thread of a closed page to end")
 
 
 def test_who_connects_and_says_nothing_holds_up_nobody(page, monkeypatch):
@@ -219,7 +219,7 @@ def test_who_connects_and_says_nothing_holds_up_nobody(page, monkeypatch):
     with contextlib.ExitStack() as stack:
         for _ in range(page_server._MOST_CONNECTIONS):
             stack.enter_context(socket.create_connection((page.host, page.port)))
-        wait_for(lambda: _is_served(page), 5, "silent clients to be sent away")
+        wait_for(lambda: _is_served(page), 60, "silent clients to be sent away")
 
 
 def _is_served(page):

@@ -8,7 +8,7 @@ import time
 from tests.unit.edge.material import server, snapshot
 
 # seconds; only a failure waits for all of it
-PATIENCE = 30.0
+PATIENCE = 60.0
 
 
 class Backend:
@@ -50,7 +50,7 @@ class Backend:
 
 
 def connect(rig):
-    return socket.create_connection(("127.0.0.1", rig.port), timeout=5)
+    return socket.create_connection(("127.0.0.1", rig.port), timeout=PATIENCE)
 
 
 def name_answered(connection):

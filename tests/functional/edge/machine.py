@@ -36,7 +36,7 @@ MOST_SESSIONS = 6
 # one step in so many begins a new HAProxy process
 RARE = 10
 # seconds: for HAProxy to see what a client did, or a killed process to be gone
-PATIENCE = 10.0
+PATIENCE = 60.0
 SETTINGS = settings(
     deadline=None,
     database=None,

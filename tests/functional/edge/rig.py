@@ -60,7 +60,7 @@ class HaproxyService:
     def stop(self):
         if self.running():
             self.process.send_signal(signal.SIGTERM)
-            self.process.wait(10)
+            self.process.wait(60)
 
 
 class Rig:

@@ -216,7 +216,7 @@ def test_haproxys_master_killed_in_the_middle_of_a_reload_ends_in_a_serving_edge
 
 def test_a_worker_killed_outright_is_brought_back(serving):
     os.kill(serving.worker(), signal.SIGKILL)
-    serving.service.process.wait(10)
+    serving.service.process.wait(60)
     assert reconciled(serving) == "start"
 
 

@@ -19,9 +19,9 @@ ENGINE = "system:serviceaccount:kube-system:haproxy-edge"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
 ROLE = Path(__file__).resolve().parents[3] / "deploy" / "rbac.yaml"
 # seconds until a test gives up, and how long a connection may be silent
-PATIENCE = 10.0
-READ_TIMEOUT = 1.0
-TIMEOUTS = kube.Timeouts(connect=2, read=READ_TIMEOUT, watch=240)
+PATIENCE = 60.0
+READ_TIMEOUT = 2.0
+TIMEOUTS = kube.Timeouts(connect=10, read=READ_TIMEOUT, watch=240)
 
 
 def slice_of(*addresses, name="traefik-1", service=SERVICE):

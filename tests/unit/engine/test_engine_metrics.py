@@ -69,5 +69,5 @@ def test_with_it_the_daemon_of_this_process_is_what_is_shown(port):
         except OSError:
             return ""
 
-    wait_for(scraped, 5, "the page to be served")
+    wait_for(scraped, 60, "the page to be served")
     assert 'haproxy_edge_edges_expected{cluster="default"} 2.0' in scraped()

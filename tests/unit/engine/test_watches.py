@@ -17,7 +17,7 @@ from tests.unit.engine.scripted import ScriptedApi, ScriptEnded, event, item, pa
 
 # a watch never ends by itself; here each is ended by an exception
 pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
-PATIENCE = 10.0  # seconds until a test gives up
+PATIENCE = 60.0  # seconds until a test gives up
 
 
 def test_slices_are_watched_once_per_namespace_and_endpoints_once_per_service():
