@@ -1,4 +1,7 @@
-"""The salt-master of the lab: a real one, from this checkout's environment, configured as README says."""
+"""The salt-master of the lab: a real one, from this checkout's environment, configured as README says.
+
+It must never write outside its folder: everything Salt would put into /var or /etc of this machine has its place there.
+"""
 
 from __future__ import annotations
 
@@ -39,6 +42,9 @@ class Master:
             "pki_dir": f"{here}/pki",
             "cachedir": f"{here}/cache",
             "sock_dir": f"{here}/sock",
+            "sqlite_queue_dir": f"{here}/cache/queues",
+            "extension_modules": f"{here}/cache/extmods",
+            "key_logfile": f"{here}/key.log",
             "log_file": f"{here}/log",
             "log_level_logfile": "info",
             "log_fmt_logfile": "%(asctime)s,%(msecs)03d [%(name)-17s][%(levelname)-8s] %(message)s",
@@ -66,9 +72,10 @@ class Master:
         health.unlink(missing_ok=True)
         command = [str(_BIN / "salt-master"), "-c", str(self.directory / "etc"), "-l", "warning"]
         spawn("master", netns(fabric.namespace("master"), command), environment={"PYTHONWARNINGS": "ignore"})
-        wait_for(health.exists, 60, f"salt-master (see {RUN}/master.log)")
+        wait_for(health.exists, 120, f"salt-master (see {RUN}/master.log)")
 
     def stop(self) -> None:
+        """Ask it to end, and see to it."""
         end(RUN / "master.pid", patience=10)
 
     def kill(self) -> None:

@@ -7,7 +7,6 @@ import fcntl
 import json
 import os
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -76,6 +75,12 @@ def _local(edge, *arguments):
     """No master hears of it, so the engine mends nothing meanwhile."""
     done = edge.run([*SALT_CALL, *arguments], check=False, timeout=90)
     return json.loads(done.stdout)["local"]
+
+
+def _waits_at_the_socket(edge):
+    """Whether somebody has connected to HAProxy's socket and was not taken yet."""
+    rows = [line.split() for line in edge.run(["ss", "-Hxl"]).stdout.splitlines() if "/haproxy/admin.sock" in line]
+    return any(int(waiting) for _, _, waiting, *_ in rows)
 
 
 def _sync(edge, snapshot):
@@ -153,7 +158,7 @@ def test_an_haproxy_killed_in_the_middle_of_a_sync_comes_back_with_the_last_gene
     edge.run(["kill", "-STOP", *workers])
     world.lab.serve(world.pods[:2])
     wait_for(lambda: edge.path(SNAPSHOT).read_text() != before, 60, "the sync to have begun", every=0.01)
-    time.sleep(0.2)
+    wait_for(lambda: _waits_at_the_socket(edge), 60, "the sync to be at HAProxy's socket", every=0.01)
     # systemd may be faster with those that are left
     edge.run(["kill", "-KILL", *workers], check=False)
     world.await_servers(world.pods[:2], timeout=MENDED)
