@@ -39,6 +39,7 @@ class Bus:
         self._bus = salt.utils.event.get_event("master", sock_dir=opts["sock_dir"], opts=opts, listen=True)
 
     def close(self) -> None:
+        """Listen no more."""
         self._bus.destroy()
 
     def forget(self) -> None:

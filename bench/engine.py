@@ -8,9 +8,7 @@ behind, nor touch a Salt or a cluster that was here before.
 from __future__ import annotations
 
 import contextlib
-import getpass
 import os
-import signal
 import statistics
 import subprocess
 import sys
@@ -19,17 +17,18 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
 
 from haproxy_edge.options import check
 
-from bench.figures import Figure, figure, show
+from bench.command import Say, run, undisturbed
+from bench.figures import Figure, figure
+from bench.lone_master import START_PATIENCE, LoneMaster
 from lab.cluster import ENGINE, Cluster, free_port
 from lab.cluster_objects import PORTS, Endpoint, endpoint_slice
-from lab.kubeapi.client import ApiFailure
 from lab.kubeapi.resources import object_path
-from lab.master import CHECKOUT, Master
-from lab.processes import LabError, end, spawn, wait_for
+from lab.master import CHECKOUT
+from lab.processes import LabError, session, title, wait_for
 
 SERVICE = "kube-system/traefik"
 ENDPOINTS, PER_SLICE = 1000, 100
@@ -38,8 +37,8 @@ TRAEFIK_PORTS = {name: PORTS[name] for name in ("websecure", "web")}
 IDLE_SECONDS = 20
 PILLARS = 50
 GROUPS, PER_GROUP = 5, 10
-# seconds: for the master and the engine to come up, for one change to be ordered, for work after a list to end
-START_PATIENCE, CHANGE_PATIENCE, SETTLE = 40, 5, 2
+# seconds: for one change to be ordered, for work after a list to end
+CHANGE_PATIENCE, SETTLE = 30, 2
 _DOORBELLS = "haproxy_edge/doorbell/"
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIB_IN_MB = 1024 / 1e6
@@ -92,12 +91,11 @@ class Process:
 class Bench:
     """The parts, in a directory of their own, and what is measured on them."""
 
-    def __init__(self, directory: Path, say: Callable[[str], None], **options: Any) -> None:
+    def __init__(self, directory: Path, say: Say, **options: Any) -> None:
         self._say = say
         self._options = options
         self._cluster = Cluster(directory / "api", port=free_port())
-        self._master = Master(CHECKOUT / "pillar.example")
-        self._master.directory = directory / "master"
+        self._master = LoneMaster(directory / "master")
         self._slices = [_endpoints(first, PER_SLICE) for first in range(0, ENDPOINTS, PER_SLICE)]
         self._bus: Any = None
 
@@ -111,13 +109,16 @@ class Bench:
             self._start_master()
             yield
         finally:
-            _ignore_interrupts()
-            self._say("ending what was started")
-            if self._bus is not None:
-                self._bus.destroy()
-            end(self._master.directory / "master.pid", patience=10)
-            self._cluster.client.close()
-            self._cluster.stop()
+            with undisturbed():
+                self._take_down()
+
+    def _take_down(self) -> None:
+        self._say("ending what was started")
+        if self._bus is not None:
+            self._bus.destroy()
+        self._master.stop()
+        self._cluster.client.close()
+        self._cluster.stop()
 
     def _start_api(self) -> None:
         self._cluster.start()
@@ -126,20 +127,11 @@ class Bench:
             self._cluster.put(self._slice(number))
 
     def _start_master(self) -> None:
-        here = self._master.directory
         namespace, account = ENGINE.split(":")[2:]
         kubeconfig = self._cluster.kubeconfig_of(account, namespace, self._cluster.directory / "engine.kubeconfig")
-        self._master.configure(
-            root_dir=str(here),
-            interface="127.0.0.1",
-            publish_port=free_port(),
-            ret_port=free_port(),
-            user=getpass.getuser(),
-            worker_threads=1,
+        self._process = self._master.begin(
             engines=[{"k8s_endpoints": {"services": [SERVICE], "kubeconfig": str(kubeconfig), **self._options}}],
         )
-        command = [str(Path(sys.executable).parent / "salt-master"), "-c", str(here / "etc"), "-l", "warning"]
-        self._process = spawn("master", command, run=here, environment={"PYTHONWARNINGS": "ignore"})
         self._listen()
         self._await(self._follows_all, f"the engine to store {ENDPOINTS:,} endpoints", START_PATIENCE)
         self.engine = Process(_pid_of_engine(self._process))
@@ -266,7 +258,7 @@ def _endpoints(first: int, count: int) -> list[Endpoint]:
 
 def _pid_of_engine(master: subprocess.Popen[bytes]) -> int:
     """The one process of the master's session that Salt has titled with the engine's name."""
-    found = [pid for pid in _session(master.pid) if "k8s_endpoints" in _title(pid)]
+    found = [pid for pid in session(master.pid) if "k8s_endpoints" in title(pid)]
     if len(found) != 1:
         raise LabError(
             f"{len(found)} processes of salt-master {master.pid} have k8s_endpoints in their title where one was "
@@ -275,49 +267,16 @@ def _pid_of_engine(master: subprocess.Popen[bytes]) -> int:
     return found[0]
 
 
-def _session(leader: int) -> Iterator[int]:
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
-                yield int(stat.parent.name)
-
-
-def _title(pid: int) -> str:
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace")
-    return ""
-
-
-def _ignore_interrupts() -> None:
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, signal.SIG_IGN)
-
-
-def _interrupted(number: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
-
-
 def main() -> int:
     """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
-    signal.signal(signal.SIGTERM, _interrupted)
-    began = time.monotonic()
 
-    def say(text: str) -> None:
-        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    try:
+    def measure(say: Say) -> list[Figure]:
         with tempfile.TemporaryDirectory(prefix="bench-engine-", ignore_cleanup_errors=True) as directory:
             bench = Bench(Path(directory), say)
             with bench.running():
-                figures = bench.figures()
-    except (LabError, ApiFailure, OSError) as error:
-        print(f"bench.engine: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench.engine: interrupted", file=sys.stderr)
-        return 1
-    show(figures)
-    return 0
+                return bench.figures()
+
+    return run("bench.engine", measure)
 
 
 if __name__ == "__main__":

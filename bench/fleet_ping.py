@@ -29,6 +29,7 @@ def ping(client: Any, target: str, target_type: str) -> float:
 
 
 def main(config: str, target: str, target_type: str) -> None:
+    """For as long as lines come."""
     client = salt.client.LocalClient(config)
     for _ in sys.stdin:
         print(ping(client, target, target_type), flush=True)

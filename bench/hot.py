@@ -10,20 +10,17 @@ from __future__ import annotations
 import argparse
 import math
 import os
-import signal
 import statistics
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NoReturn
 
 from bench.borders import RUNTIME_STEP
-from bench.figures import Figure, figure, show
+from bench.command import Say, run
+from bench.figures import Figure, figure
 from bench.hot_fleet import PILLAR, Fleet, Moved
 from bench.hot_kills import abrupt_kills
 from lab.hosts import EdgeHost
-from lab.kubeapi.client import ApiFailure
 from lab.processes import LabError
 from lab.topology import Lab
 
@@ -32,8 +29,6 @@ CHANGES = 200
 PER_SIZE = 15
 SIZES = (3, 30, 300, 3000)
 LARGEST = 5000
-
-Say = Callable[[str], None]
 
 
 @dataclass
@@ -45,10 +40,12 @@ class Series:
 
     @property
     def seconds(self) -> list[float]:
+        """Of each change, until traffic had moved on all edges."""
         return [each.seconds for each in self.moved]
 
     @property
     def ping(self) -> float:
+        """The median round trip."""
         return statistics.median(self.pings)
 
 
@@ -140,40 +137,20 @@ def figures(fleet: Fleet, changes: int, per_size: int, say: Say) -> list[Figure]
     return [*figures_of_changes(usual), *figures_of_growth(by_size), *figures_of_largest(largest, LARGEST), *kills]
 
 
-class Interrupted(BaseException):
-    """Not a KeyboardInterrupt: Salt's event bus swallows those."""
-
-
-def _interrupted(number: int, frame: object) -> NoReturn:
-    raise Interrupted
-
-
 def main() -> int:
     """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
     parser = argparse.ArgumentParser(prog="python -m bench.hot", description=__doc__.partition("\n")[0])
     parser.add_argument("--changes", type=int, default=CHANGES, help="of the first figure")
     parser.add_argument("--per-size", type=int, default=PER_SIZE, help="changes at each number of servers")
     arguments = parser.parse_args()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, _interrupted)
-    began = time.monotonic()
 
-    def say(text: str) -> None:
-        print(f"[{time.monotonic() - began:5.1f} s] {text}", file=sys.stderr, flush=True)
-
-    try:
+    def measure(say: Say) -> list[Figure]:
         if os.geteuid() != 0:
             raise LabError("needs root: network namespaces and containers")
         with Fleet(Lab(pillar=PILLAR), say).running() as fleet:
-            found = figures(fleet, arguments.changes, arguments.per_size, say)
-    except (LabError, ApiFailure, OSError) as error:
-        print(f"bench.hot: {error}", file=sys.stderr)
-        return 1
-    except Interrupted:
-        print("bench.hot: interrupted", file=sys.stderr)
-        return 1
-    show(found)
-    return 0
+            return figures(fleet, arguments.changes, arguments.per_size, say)
+
+    return run("bench.hot", measure)
 
 
 if __name__ == "__main__":

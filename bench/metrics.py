@@ -7,18 +7,16 @@ that has been scraped and has had pages open. Everything runs on loopback, and n
 from __future__ import annotations
 
 import contextlib
-import signal
 import sys
 import tempfile
 import time
 import urllib.request
 from pathlib import Path
 
-from bench.engine import ENDPOINTS, SETTLE, Bench, _interrupted
-from bench.figures import figure, show
+from bench.command import Say, run
+from bench.engine import ENDPOINTS, SETTLE, Bench
+from bench.figures import Figure, figure
 from lab.cluster import free_port
-from lab.kubeapi.client import ApiFailure
-from lab.processes import LabError
 
 SCRAPES, PAGES = 100, 8
 # seconds: how long pages stay open, and how long nobody looks
@@ -27,7 +25,7 @@ OPEN, QUIET = 3.0, 10.0
 PATIENCE = 20.0
 
 
-def measure(port: int | None) -> tuple[float, int]:
+def measure(port: int | None, say: Say) -> tuple[float, int]:
     """(MB resident, threads that woke while nobody looked) of one engine."""
     options = {} if port is None else {"metrics": f"127.0.0.1:{port}"}
     with tempfile.TemporaryDirectory(prefix="bench-metrics-", ignore_cleanup_errors=True) as directory:
@@ -58,33 +56,17 @@ def look(port: int) -> None:
                 page.readline()
 
 
-def say(text: str) -> None:
-    """Progress."""
-    print(f"bench.metrics: {text}", file=sys.stderr, flush=True)
-
-
-def main() -> int:
-    """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
-    signal.signal(signal.SIGTERM, _interrupted)
-    try:
-        without, woken_without = measure(None)
-        with_it, woken_with = measure(free_port())
-    except (LabError, ApiFailure, OSError) as error:
-        print(f"bench.metrics: {error}", file=sys.stderr)
-        return 1
-    except KeyboardInterrupt:
-        print("bench.metrics: interrupted", file=sys.stderr)
-        return 1
+def figures(say: Say) -> list[Figure]:
+    """Measure both engines."""
+    without, woken_without = measure(None, say)
+    with_it, woken_with = measure(free_port(), say)
     say(f"{ENDPOINTS:,} endpoints: {without:.1f} MB resident and {woken_without} threads that wake without the option")
     say(f"and {with_it:.1f} MB, {woken_with} threads with it")
-    show(
-        [
-            figure("metrics and status page, resident", "<= 5", round(with_it - without, 1), "MB"),
-            figure("threads they wake while nobody looks", "<= 0", woken_with - woken_without, "threads"),
-        ]
-    )
-    return 0
+    return [
+        figure("metrics and status page, resident", "<= 5", round(with_it - without, 1), "MB"),
+        figure("threads they wake while nobody looks", "<= 0", woken_with - woken_without, "threads"),
+    ]
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run("bench.metrics", figures))

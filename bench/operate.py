@@ -8,7 +8,6 @@ of the end-to-end test and counts those that are named. It must never touch a Sa
 from __future__ import annotations
 
 import argparse
-import getpass
 import json
 import os
 import statistics
@@ -19,13 +18,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, figure, show
-from lab.cluster import free_port
-from lab.master import CHECKOUT, Master
-from lab.processes import LabError, end, spawn, wait_for
+from bench.command import Say, run
+from bench.figures import Figure, figure
+from bench.lone_master import START_PATIENCE, LoneMaster
+from lab.processes import LabError, wait_for
 
 EDGES, SERVICES, RUNS = 200, 50, 9
-START_PATIENCE = 60
 
 
 def made_report(now: float, *, edges: int = EDGES, services: int = SERVICES) -> dict[str, Any]:
@@ -84,26 +82,18 @@ class MadeMaster:
     """A salt-master on loopback without minions, whose store holds a made report."""
 
     def __init__(self, directory: Path) -> None:
-        self._master = Master(CHECKOUT / "pillar.example")
-        self._master.directory = directory
+        self._master = LoneMaster(directory)
 
     def start(self) -> None:
+        """Returns when it takes requests and the report is there."""
         here = self._master.directory
-        self._master.configure(
-            root_dir=str(here),
-            interface="127.0.0.1",
-            publish_port=free_port(),
-            ret_port=free_port(),
-            user=getpass.getuser(),
-            worker_threads=1,
-        )
-        command = [str(Path(sys.executable).parent / "salt-master"), "-c", str(here / "etc"), "-l", "warning"]
-        spawn("master", command, run=here, environment={"PYTHONWARNINGS": "ignore"})
+        self._master.begin()
         wait_for((here / "sock/workers.ipc").exists, START_PATIENCE, f"salt-master (see {here}/master.log)")
         self._store()
 
     def stop(self) -> None:
-        end(self._master.directory / "master.pid", patience=10)
+        """Ask it to end, and see to it."""
+        self._master.stop()
 
     def _store(self) -> None:
         import salt.config
@@ -115,7 +105,7 @@ class MadeMaster:
 
     def seconds(self, *arguments: str, wanted: int) -> float:
         """From the start of ``salt-run`` to its end. Raises `LabError` when it did not end as it should."""
-        command = [str(Path(sys.executable).parent / "salt-run"), "-c", str(self._master.directory / "etc"), *arguments]
+        command = self._master.command("salt-run", *arguments)
         began = time.monotonic()
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env={**os.environ, "PYTHONWARNINGS": "ignore"}
@@ -127,7 +117,7 @@ class MadeMaster:
         return took
 
 
-def status_figures() -> list[Figure]:
+def status_figures(say: Say) -> list[Figure]:
     """The median of some runs; each has to show all of it."""
     with tempfile.TemporaryDirectory(prefix="haproxy-edge-bench-") as directory:
         master = MadeMaster(Path(directory) / "master")
@@ -141,7 +131,7 @@ def status_figures() -> list[Figure]:
             master.stop()
     if (len(rows["edges"]), len(rows["services"])) != (EDGES, SERVICES):
         raise LabError(f"status showed {len(rows['edges'])} edges and {len(rows['services'])} services")
-    _say(f"salt-run takes {floor:.2f} s to do nothing, {statistics.median(times):.2f} s for the status")
+    say(f"salt-run takes {floor:.2f} s to do nothing, {statistics.median(times):.2f} s for the status")
     return [
         figure(
             f"status of {EDGES} edges and {SERVICES} services, Salt's start included",
@@ -152,7 +142,7 @@ def status_figures() -> list[Figure]:
     ]
 
 
-def doctor_figures() -> list[Figure]:
+def doctor_figures(say: Say) -> list[Figure]:
     """A visit to the healthy lab, and one per planted fault."""
     from lab import topology
     from lab.demo import start
@@ -168,7 +158,7 @@ def doctor_figures() -> list[Figure]:
         took = time.monotonic() - began
         wrong = [finding for finding in findings if finding["state"] == "wrong"]
         for finding in wrong:
-            _say(f"healthy, and yet: {finding}")
+            say(f"healthy, and yet: {finding}")
         named = 0
         for group in GROUPS.values():
             with planted(group, lab, pods):
@@ -176,7 +166,7 @@ def doctor_figures() -> list[Figure]:
             for fault in group:
                 seen = fault.named(findings)
                 named += seen
-                _say(f"{'named' if seen else 'NOT NAMED'}: {fault.name}")
+                say(f"{'named' if seen else 'NOT NAMED'}: {fault.name}")
     finally:
         topology.down()
     return [
@@ -186,22 +176,12 @@ def doctor_figures() -> list[Figure]:
     ]
 
 
-def _say(line: str) -> None:
-    print(f"{time.strftime('%H:%M:%S')} {line}", file=sys.stderr, flush=True)
-
-
 def main() -> int:
     """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
     parser = argparse.ArgumentParser(prog="python -m bench.operate", description=__doc__.splitlines()[0])
     parser.add_argument("--doctor", action="store_true", help="the doctor's figures as well; needs root")
     arguments = parser.parse_args()
-    try:
-        figures = status_figures() + (doctor_figures() if arguments.doctor else [])
-    except LabError as error:
-        print(f"bench-operate: {error}", file=sys.stderr)
-        return 1
-    show(figures)
-    return 0
+    return run("bench.operate", lambda say: status_figures(say) + (doctor_figures(say) if arguments.doctor else []))
 
 
 if __name__ == "__main__":

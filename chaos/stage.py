@@ -20,7 +20,7 @@ from lab.cluster_objects import Endpoint, slices_by_family
 from lab.hosts import EdgeHost
 from lab.kubeapi.resources import object_path
 from lab.pods import Pod
-from lab.processes import RUN, LabError, recorded, wait_for
+from lab.processes import RUN, LabError, recorded, session, title, wait_for
 from lab.topology import PILLAR as LAB_PILLAR
 from lab.topology import SERVICE, Lab
 
@@ -52,6 +52,7 @@ class Stage:
 
     @property
     def cluster(self) -> Cluster:
+        """Of the lab."""
         return self.lab.cluster
 
     @property
@@ -121,6 +122,7 @@ class Stage:
         return all(map(self.edge_right, self.lab.edges))
 
     def edge_right(self, edge: EdgeHost) -> bool:
+        """Its file and its process."""
         return self.in_file(edge) == names(self.wanted) == self.in_process(edge)
 
     def empty(self, edge: EdgeHost) -> bool:
@@ -163,7 +165,7 @@ class Stage:
     def engine(self) -> int:
         """The process id of the engine."""
         leader = recorded(RUN / "master.pid")
-        found = [pid for pid in _session(leader) if _ENGINE.search(_title(pid))] if leader else []
+        found = [pid for pid in session(leader) if _ENGINE.search(title(pid))] if leader else []
         if not found:
             raise LabError("the master has no engine")
         return found[0]
@@ -179,6 +181,7 @@ class Stage:
         wait_for(runs, _PATIENCE, "the engine to run")
 
     def kill_engine(self) -> None:
+        """SIGKILL; Salt starts it again."""
         os.kill(self.engine(), signal.SIGKILL)
 
     def resident_kb(self) -> int:
@@ -206,10 +209,12 @@ class Stage:
         self.start_master(**environment)
 
     def start_master(self, **environment: str) -> None:
+        """With these variables, this once."""
         with _environment(environment):
             self.lab.master.start()
 
     def wait(self, condition: Callable[[], object], what: str, patience: float = _PATIENCE) -> None:
+        """Raises `LabError` when ``condition`` does not come true."""
         wait_for(condition, patience, what)
 
 
@@ -227,16 +232,3 @@ def _environment(more: dict[str, str]) -> Iterator[None]:
     finally:
         os.environ.clear()
         os.environ.update(before)
-
-
-def _session(leader: int) -> Iterator[int]:
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with contextlib.suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
-                yield int(stat.parent.name)
-
-
-def _title(pid: int) -> str:
-    with contextlib.suppress(OSError):
-        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
-    return ""

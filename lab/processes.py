@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 # several labs may run side by side: each name has its own namespaces, groups, mounts and folder
@@ -66,6 +66,21 @@ def signal_group(pid: int, number: signal.Signals) -> None:
     """To a process we started and all that it started in its session."""
     with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(pid, number)
+
+
+def session(leader: int) -> Iterator[int]:
+    """Process ids of all that runs in the session which that process leads."""
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+            if int(stat.read_text().rpartition(")")[2].split()[3]) == leader:
+                yield int(stat.parent.name)
+
+
+def title(pid: int) -> str:
+    """Its command line; empty once it is gone."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        return Path(f"/proc/{pid}/cmdline").read_bytes().replace(b"\0", b" ").decode(errors="replace").strip()
+    return ""
 
 
 def wait_for(condition: Callable[[], object], timeout: float, what: str, *, every: float = 0.05) -> None:
