@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "709117c32108a540fe4c115a5ddf0e5182d043e195dd92c7640e1d526f18ed0d"
+MODULES = "986a9ea79ca6235e9f4dac3084540f04608bb6e5c35c1abfd2803ec46368c5f5"
