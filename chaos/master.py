@@ -238,7 +238,7 @@ FAULTS = (
     _clock(-1),
     Fault(
         "two engines by mistake",
-        "both say the same, so edges are told twice and served once",
+        "the second one waits; edges follow the first",
         begin=_other_engine,
         end=_end_other_engine,
         holds=_both_followed,

@@ -161,7 +161,7 @@ TABLE: tuple[Option, ...] = (
         "ack_timeout",
         5,
         "s",
-        "how long an edge may take to confirm; then it gets `state.apply`, again and again",
+        "how long an edge may take to confirm; then it is rung again, and again",
         _seconds(0.5),
     ),
     Option("watch_timeout", 240, "s", "how long the API server keeps one watch open", _seconds(1)),
