@@ -1,4 +1,7 @@
-"""What pods that die without a warning cost: the other figure, kept apart from pods that leave as they should."""
+"""What pods that die without a warning cost: the other figure, kept apart from pods that leave as they should.
+
+No edge can know of such a death before the cluster does, so it must never be mixed with the figures of a rollout.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Faults of the Kubernetes API and of what it says. An error is never an empty list."""
+"""Faults of the Kubernetes API and of what it says.
+
+Each is what a kube-apiserver does on its worst day; only what a successful list says may ever take a pod away.
+"""
 
 from __future__ import annotations
 

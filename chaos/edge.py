@@ -1,4 +1,7 @@
-"""Faults of a single edge: its minion, its HAProxy, its disk, its files and its clock."""
+"""Faults of a single edge: its minion, its HAProxy, its disk, its files and its clock.
+
+What one edge suffers must never cost another one a connection; what it misses meanwhile it has to catch up with.
+"""
 
 from __future__ import annotations
 

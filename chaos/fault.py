@@ -1,4 +1,7 @@
-"""A fault, declared: what is promised, how it begins and ends, what must hold; and what a run of it has shown."""
+"""A fault, declared: what is promised, how it begins and ends, what must hold; and what a run of it has shown.
+
+It holds no measure of its own: `runner` applies the same ones to every fault, so that none can be let off.
+"""
 
 from __future__ import annotations
 

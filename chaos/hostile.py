@@ -1,4 +1,7 @@
-"""Faults with an author: an accepted minion that says what is not so."""
+"""Faults with an author: an accepted minion that says what is not so.
+
+Nothing of it may ever be believed, published or served, however it gets onto the master's bus.
+"""
 
 from __future__ import annotations
 

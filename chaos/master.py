@@ -1,4 +1,7 @@
-"""Faults of the master: its engine, its reactor, its disk and its clock."""
+"""Faults of the master: its engine, its reactor, its disk and its clock.
+
+With no master at all the edges serve on; what a fault leaves half done has to be finished by whoever comes back.
+"""
 
 from __future__ import annotations
 

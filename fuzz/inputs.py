@@ -1,4 +1,7 @@
-"""Real inputs to begin from: slices as controllers write them, snapshots as the engine does, pillars of the pages."""
+"""Real inputs to begin from: slices as controllers write them, snapshots as the engine does, pillars of the pages.
+
+A mutation of something real gets past the first checks; noise would be refused by them and try nothing else.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""The lab's command line: ``python -m lab --help``."""
+"""The lab's command line: ``python -m lab --help``.
+
+Whatever it starts it must be able to take down again in another call, after a failure or a kill, too.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""EndpointSlices and Endpoints as a cluster's controllers would write them. Pure."""
+"""EndpointSlices and Endpoints as a cluster's controllers would write them. Pure.
+
+What they write is documented, and sometimes odd: an edge must be tried against that and not against what would be tidy.
+"""
 
 from __future__ import annotations
 

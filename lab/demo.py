@@ -137,7 +137,7 @@ def _roll(lab: Lab, pods: list[Pod], story: Story) -> list[Pod]:
             story.milliseconds.append(took * 1000)
             say(f"  {number:2}: {old.name} leaves, {pods[-1].name} comes: all edges after {took * 1000:.0f} ms")
             leaving.append((changed + TERMINATION, old))
-            leaving = _end_those_due(lab, pods, leaving)
+            leaving = _end_those_due(leaving)
         for due, pod in leaving:
             time.sleep(max(0.0, due - time.monotonic()))
             pod.stop()
@@ -150,7 +150,7 @@ def _roll(lab: Lab, pods: list[Pod], story: Story) -> list[Pod]:
     return pods
 
 
-def _end_those_due(lab: Lab, pods: list[Pod], leaving: list[tuple[float, Pod]]) -> list[tuple[float, Pod]]:
+def _end_those_due(leaving: list[tuple[float, Pod]]) -> list[tuple[float, Pod]]:
     for due, pod in leaving:
         if due <= time.monotonic():
             pod.stop()

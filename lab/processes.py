@@ -1,4 +1,8 @@
-"""Processes the lab started, by pid, so that only those are ended, also after the lab itself was killed."""
+"""Processes the lab started, by pid, so that only those are ended, also after the lab itself was killed.
+
+A pid alone may have been given to another process since, so its start time is kept beside it; nothing is ever ended
+by name.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""A certificate authority for the lab, and server certificates by it. Keys never leave the lab's folder."""
+"""A certificate authority for the lab, and server certificates by it. Keys never leave the lab's folder.
+
+So that clients can check whom they talk to: a pod that answers in another's place must not pass for it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; ``--check`` only compares."""
+"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; ``--check`` only compares.
+
+An edge tells by it whether its modules are those the master serves; a test fails when it was forgotten.
+"""
 
 from __future__ import annotations
 
@@ -21,6 +24,7 @@ def digest() -> str:
 
 
 def main() -> int:
+    """With ``--check`` 1 when the digest is an old one; else it is written."""
     text = RELEASE.read_text()
     wanted = _LINE.sub(f'MODULES = "{digest()}"', text)
     if "--check" in sys.argv:

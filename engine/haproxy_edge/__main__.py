@@ -1,4 +1,8 @@
-"""``haproxy-edge``, or ``python -m haproxy_edge``: what an installation needs once, outside of Salt."""
+"""``haproxy-edge``, or ``python -m haproxy_edge``: what an installation needs once, outside of Salt.
+
+A command of its own because Salt is not there yet, or has no rights in the cluster. It must never replace a file that
+works by one that was not tried.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""Warnings for people and their own reactors: each condition once when it begins, not at every retry."""
+"""Warnings for people and their own reactors: each condition once when it begins, not at every retry.
+
+A warning that is repeated is soon read by nobody. It must never hold the engine up: the log has what the bus does not
+take.
+"""
 
 from __future__ import annotations
 

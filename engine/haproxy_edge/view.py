@@ -1,4 +1,7 @@
-"""What the watches have delivered so far, read and by service: always the whole of it, or nothing at all."""
+"""What the watches have delivered so far, read and by service: always the whole of it, or nothing at all.
+
+What has not been listed is unknown, and unknown must never look like empty.
+"""
 
 from __future__ import annotations
 

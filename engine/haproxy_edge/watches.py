@@ -1,4 +1,8 @@
-"""One thread per watch, each filling the daemon's inbox for as long as the process lives."""
+"""One thread per watch, each filling the daemon's inbox for as long as the process lives.
+
+So that a watch that hangs holds up no other and not the daemon. A thread must never end in silence: nobody would
+follow that part of the cluster any more.
+"""
 
 from __future__ import annotations
 

@@ -151,10 +151,6 @@ class EmbeddedApi:
         self._call(lambda: self._gateway.service.force(item))
 
     @property
-    def open_watches(self) -> int:
-        return self._call(lambda: len(self._server.watches))
-
-    @property
     def requests(self) -> list[dict[str, Any]]:
         """The last requests: ``{verb, path, query, user, code}``."""
         return self._call(lambda: [dict(entry) for entry in self._server.requests])

@@ -1,4 +1,7 @@
-"""Each edge by itself: is it one, does it answer, is it in step, and can it listen. Pure."""
+"""Each edge by itself: is it one, does it answer, is it in step, and can it listen. Pure.
+
+What an edge says of itself is a fact like any other: a silent edge is judged as silent, never left out.
+"""
 
 from __future__ import annotations
 

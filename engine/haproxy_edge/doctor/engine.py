@@ -1,4 +1,7 @@
-"""The engine, its watches and the API it follows. Pure."""
+"""The engine, its watches and the API it follows. Pure.
+
+An engine that stands still looks, from an edge, as if nothing had changed; only its age and its process tell.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""One finding of the doctor: a check, what it was about, and what came out."""
+"""One finding of the doctor: a check, what it was about, and what came out.
+
+What is wrong must never come without a way to mend it.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,7 @@
-"""Ask everybody for what the doctor needs to know, all at once, each within its time. It never judges."""
+"""Ask everybody for what the doctor needs to know, all at once, each within its time. It never judges.
+
+Whoever does not answer is a fact, too: it must never give up on all because of one.
+"""
 
 from __future__ import annotations
 

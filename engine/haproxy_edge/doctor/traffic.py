@@ -1,4 +1,7 @@
-"""From the edge to the pods and through it: the way, the address it is seen by, the PROXY header. Pure."""
+"""From the edge to the pods and through it: the way, the address it is seen by, the PROXY header. Pure.
+
+All earlier steps may be right and no client served. What no probe has shown is never called right here.
+"""
 
 from __future__ import annotations
 

@@ -29,15 +29,8 @@ def test_a_plan_tells_commands_and_diff_and_changes_nothing(serving, pods):
 
 def test_a_plan_of_what_is_served_is_empty(serving, pods):
     told = returns.planned(serving.edge, lambda: serving.prepare(of(pods[0])))
-    assert told == {
-        "changed": False,
-        "diff": "",
-        "action": None,
-        "reason": None,
-        "commands": [],
-        "discouraged": [],
-        "problems": [],
-    }
+    assert {"changed", "diff", "action", "commands", "problems"} <= told.keys()
+    assert not any(told.values())
 
 
 def test_what_cannot_be_prepared_is_a_line_for_each_problem(serving):

@@ -42,6 +42,7 @@ class Applied:
         return fill(self.template, self.spec, self.servers)
 
     def to_json(self) -> str:
+        """The record's text, the same for the same content."""
         return self._json
 
     @cached_property

@@ -1,4 +1,7 @@
-"""Take back what was written on this host: the configuration found at first apply returns, our own files go."""
+"""Take back what was written on this host: the configuration found at first apply returns, our own files go.
+
+Whoever tries this software has to be able to leave. It must never take away a file that is not ours.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,8 @@
-"""What a run on an edge came to."""
+"""What a run on an edge came to.
+
+Pure. The words both lanes and the schedule share, so that they tell the same of the same. That only the state lane
+can help is an error of its own kind: it must never be mistaken for something a person has to mend.
+"""
 
 from __future__ import annotations
 

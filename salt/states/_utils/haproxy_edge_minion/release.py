@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "986a9ea79ca6235e9f4dac3084540f04608bb6e5c35c1abfd2803ec46368c5f5"
+MODULES = "fef1c0e311d70458e4b8d3dfac9098fe24627af60e24887dc703bc67fd54a16a"
