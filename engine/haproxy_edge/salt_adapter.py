@@ -39,9 +39,11 @@ class SaltCache:
         self._cache = salt.cache.Cache(opts)
 
     def fetch(self, bank: str, key: str) -> Any:
+        """None when nothing is there; Salt gives an empty mapping."""
         return self._call("fetch", bank, key) or None
 
     def store(self, bank: str, key: str, data: Any) -> None:
+        """In place of what was there, for the master's user alone."""
         previous = os.umask(0o077)
         try:
             self._call("store", bank, key, data)
@@ -57,6 +59,7 @@ class SaltCache:
             return False
 
     def list(self, bank: str) -> list[str]:
+        """The keys of a bank."""
         return list(self._call("list", bank))
 
     def _call(self, method: str, *arguments: Any) -> Any:

@@ -9,7 +9,7 @@ import pytest
 from lab.kubeapi.client import ApiFailure
 from lab.kubeapi.under_test import api_under_test
 
-SOON = 5.0  # seconds of silence before a watch counts as mute
+SOON = 30.0  # seconds of silence before a watch counts as mute
 
 
 @pytest.fixture(scope="module")
