@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+import salt._logging
 from hypothesis import settings
 
 HERE = Path(__file__).parent
@@ -24,6 +25,8 @@ def pytest_configure(config: pytest.Config) -> None:
     # no absolute times: an example that takes long on a busy machine is not a failure
     settings.register_profile("any machine", deadline=None)
     settings.load_profile("any machine")
+    # Salt keeps every message until its logging is configured, and prints a hundred thousand of them at the end
+    salt._logging.shutdown_temp_handler()
     config.addinivalue_line("markers", "root: needs root and the lab; every test in tests/e2e has it by its place")
 
 
