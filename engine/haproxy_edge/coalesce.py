@@ -46,10 +46,15 @@ class Coalescer:
         """What was taken went out as ``order``; ``edges`` are those that can be expected to confirm it at once."""
         self._order, self._awaited, self._awaited_until = order, set(edges), now + self._patience
 
-    def confirmed(self, order: str, edge: str) -> None:
-        """An edge has answered an order; when it is the last of the last one, the next may go out."""
-        if order == self._order:
+    def confirmed(self, order: str, edge: str) -> bool:
+        """An edge has answered an order; when it is the last of the last one, the next may go out.
+
+        Whether this answer was waited for.
+        """
+        awaited = order == self._order and edge in self._awaited
+        if awaited:
             self._awaited.discard(edge)
+        return awaited
 
     def _ready_at(self) -> float:
         return max(self._not_before, self._awaited_until) if self._awaited else self._not_before

@@ -134,7 +134,9 @@ class Daemon:
         elif ack.lane == "hot" and not self._orders.issued(ack.order):
             self._forgeries.count("order", f"{ack.edge} answers the order {ack.order!r}, which was never issued")
         elif self._tracker.is_replayed(ack):
-            self._forgeries.count("replay", f"{ack.edge}: number {ack.sequence} or a later one was here before")
+            # an edge's own word takes another way and may overtake its answer, which says nothing new then
+            if not self._coalescer.confirmed(ack.order, ack.edge):
+                self._forgeries.count("replay", f"{ack.edge}: number {ack.sequence} or a later one was here before")
         else:
             self._believe(ack, known_problems=edge.record.problems if edge.record else ())
 

@@ -108,6 +108,19 @@ def test_a_replayed_acknowledgement_changes_nothing_and_is_counted(world):
     assert world.daemon.report()["counters"]["forged"] == {"replay": 1}
 
 
+def test_an_answer_that_its_edge_s_own_word_overtook_is_no_replay(world):
+    world.say(applied(NEW))
+    order = world.orders[-1]["id"]
+    world.confirm("edge1", lane="edge", order="", sequence=12)
+    world.confirm("edge1", digest="sha256:old", order=order, sequence=11)
+    seen = world.daemon.report()
+    world.confirm("edge1", digest="sha256:old", order=order, sequence=11)
+
+    assert seen["counters"]["forged"] == {}
+    assert seen["edges"]["edge1"]["behind_since"] is None
+    assert world.daemon.report()["counters"]["forged"] == {"replay": 1}
+
+
 def test_a_replay_is_known_after_a_restart(world):
     world.start()
     world.run(1)
