@@ -4,7 +4,7 @@ import contextlib
 import hashlib
 import itertools
 import json
-import random
+import secrets
 import socket
 from pathlib import Path
 
@@ -38,7 +38,8 @@ def snapshot(*servers, port="websecure", **more):
 def free_port():
     """Below the range the kernel takes outgoing connections' ports from, so that none of them gets it meanwhile."""
     while True:
-        port = random.randint(20_000, 29_999)
+        # not of `random`: hypothesis seeds it alike in every run, and two HAProxies would share one port unnoticed
+        port = 20_000 + secrets.randbelow(10_000)
         with socket.socket() as taken, contextlib.suppress(OSError):
             taken.bind(("127.0.0.1", port))
             return port
