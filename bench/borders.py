@@ -56,6 +56,9 @@ class Bus:
                 continue
             tag, data = event["tag"], event["data"]
             after = _seconds(data.get("_stamp")) - since
+            if after < 0:
+                # of the change before: on a busy bus it may come late
+                continue
             if tag == DOORBELL:
                 events.borders.setdefault("doorbell", after)
             elif tag.endswith(PUBLISH) and data.get("fun") == "haproxy_edge.sync" and not job:
