@@ -21,7 +21,10 @@ from lab.processes import LabError, run
 
 RELEASES = ("bookworm", "trixie")
 SALT = "salt>=3008,<3009"
-PACKAGES = "systemd,systemd-sysv,dbus,iproute2,ca-certificates,procps,curl,python3,python3-venv,libfaketime"
+# sshd and Python's apt are for what the benchmarks compare with: a playbook over SSH
+PACKAGES = (
+    "systemd,systemd-sysv,dbus,iproute2,ca-certificates,procps,curl,python3,python3-venv,openssh-server,python3-apt"
+)
 # the host's tools for building and running the lab: (command to look for, Debian package)
 PREREQUISITES = (
     ("mmdebstrap", "mmdebstrap"),
@@ -33,6 +36,9 @@ PREREQUISITES = (
     ("socat", "socat"),
 )
 _QUIET_UNITS = (
+    # an edge of Salt's listens for nobody; the benchmarks unmask it
+    "ssh.service",
+    "ssh.socket",
     "systemd-networkd-wait-online.service",
     "console-getty.service",
     "apt-daily.timer",
