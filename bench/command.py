@@ -5,14 +5,20 @@ It must never let a goal that is missed look like a failure, nor an interrupted 
 
 from __future__ import annotations
 
+import argparse
 import contextlib
+import os
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
 from typing import NoReturn
 
 from bench.figures import Figure, show
+from bench.machine import facts
+from bench.result import Result
 from lab.kubeapi.client import ApiFailure
 from lab.processes import LabError
 
@@ -43,6 +49,26 @@ def run(name: str, measure: Callable[[Say], Sequence[Figure]]) -> int:
         return 1
     show(figures)
     return 0
+
+
+def run_part(
+    part: str, about: str | None, measure: Callable[[Say, bool], Result], arguments: Sequence[str] | None = None
+) -> int:
+    """One part of ``make bench`` as a command: ``measure(say, quick)`` needs root; ``--out`` keeps all it found."""
+    parser = argparse.ArgumentParser(prog=f"python -m bench.{part}", description=(about or "").partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few repeats: to see that it works, not for figures")
+    parser.add_argument("--out", type=Path, metavar="FILE", help="keep the whole result there, as JSON")
+    chosen = parser.parse_args(arguments)
+
+    def figures(say: Say) -> Sequence[Figure]:
+        if os.geteuid() != 0:
+            raise LabError("needs root: network namespaces and containers")
+        result = replace(measure(say, chosen.quick), quick=chosen.quick, machine=facts())
+        if chosen.out:
+            result.save(chosen.out)
+        return result.figures
+
+    return run(f"bench.{part}", figures)
 
 
 @contextlib.contextmanager

@@ -10,6 +10,8 @@ import pytest
 
 from bench import command
 from bench.figures import figure
+from bench.machine import facts
+from bench.result import Result
 from lab.processes import LabError
 
 
@@ -53,3 +55,24 @@ def test_an_interrupt_ends_the_measuring_and_not_the_taking_down(capsys, number)
     assert command.run("bench.x", measure) == 1
     assert done == ["taken down"]
     assert capsys.readouterr().err == "bench.x: interrupted\n"
+
+
+def test_a_part_keeps_what_it_found_with_the_machine_and_how_it_was_asked(tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 0)
+    asked = []
+
+    def measure(say, quick):
+        asked.append(quick)
+        return Result("growth", "How cost grows", [figure("x", "<= 1", 1, "ms")])
+
+    out = tmp_path / "growth.json"
+    assert command.run_part("growth", "About.", measure, ["--quick", "--out", str(out)]) == 0
+    kept = Result.load(out)
+    assert (asked, kept.quick, kept.machine) == ([True], True, facts())
+    assert json.loads(capsys.readouterr().out.splitlines()[-1])["figures"][0]["name"] == "x"
+
+
+def test_a_part_without_root_says_so_and_measures_nothing(capsys, monkeypatch):
+    monkeypatch.setattr("os.geteuid", lambda: 1000)
+    assert command.run_part("growth", "About.", lambda say, quick: Result("growth", "", []), []) == 1
+    assert "needs root" in capsys.readouterr().err
