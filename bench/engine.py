@@ -8,7 +8,6 @@ behind, nor touch a Salt or a cluster that was here before.
 from __future__ import annotations
 
 import contextlib
-import os
 import statistics
 import subprocess
 import sys
@@ -24,6 +23,7 @@ from haproxy_edge.options import check
 from bench.command import Say, run, undisturbed
 from bench.figures import Figure, figure
 from bench.lone_master import START_PATIENCE, LoneMaster
+from bench.process import Process
 from lab.cluster import ENGINE, Cluster, free_port
 from lab.cluster_objects import PORTS, Endpoint, endpoint_slice
 from lab.kubeapi.resources import object_path
@@ -40,52 +40,6 @@ GROUPS, PER_GROUP = 5, 10
 # seconds: for one change to be ordered, for work after a list to end
 CHANGE_PATIENCE, SETTLE = 30, 2
 _DOORBELLS = "haproxy_edge/doorbell/"
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
-_KIB_IN_MB = 1024 / 1e6
-
-
-class Process:
-    """A process as /proc shows it. Raises `LabError` once it is gone."""
-
-    def __init__(self, pid: int) -> None:
-        self.pid = pid
-
-    def cpu_seconds(self) -> float:
-        """User and system time since it began, all threads, in steps of 0.01 s."""
-        fields = self._read("stat").rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) * _TICK
-
-    def resident_mb(self) -> float:
-        """VmRSS: what it has of pages shared with the master counts in full."""
-        return self._field("status", "VmRSS")
-
-    def private_mb(self) -> float:
-        """What would be freed if it ended."""
-        return self._field("smaps_rollup", "Private_Clean") + self._field("smaps_rollup", "Private_Dirty")
-
-    def woken(self, seconds: float) -> int:
-        """How many of its threads do anything within that time."""
-        before = self._switches()
-        time.sleep(seconds)
-        return sum(count != before.get(thread) for thread, count in self._switches().items())
-
-    def _switches(self) -> dict[str, str]:
-        """How often each thread has gone to sleep."""
-        found = {}
-        for status in Path(f"/proc/{self.pid}/task").glob("*/status"):
-            lines = status.read_text().splitlines()
-            found[status.parent.name] = next(line for line in lines if line.startswith("voluntary_ctxt_switches"))
-        return found
-
-    def _field(self, name: str, field: str) -> float:
-        lines = self._read(name).splitlines()
-        return sum(int(line.split()[1]) for line in lines if line.startswith(f"{field}:")) * _KIB_IN_MB
-
-    def _read(self, name: str) -> str:
-        try:
-            return Path(f"/proc/{self.pid}/{name}").read_text()
-        except (FileNotFoundError, ProcessLookupError) as error:
-            raise LabError(f"the engine's process {self.pid} has ended while it was measured") from error
 
 
 class Bench:
