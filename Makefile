@@ -1,6 +1,6 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos test-image docs shell matrix changelog
+.PHONY: help venv demo test lint bench bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos test-image docs shell matrix changelog
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -49,6 +49,10 @@ bench-operate: venv ## how long salt-run haproxy_edge.status takes on a big flee
 
 fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; ARGS='--cases 1000 --only pillar'
 	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m fuzz $(ARGS)
+
+bench: venv ## all benchmarks, about 50 minutes as root; writes docs/benchmarks.md; ARGS='--only growth', --quick, --page
+	@lab/bootstrap bench
+	@$(PYTHON) -m bench $(ARGS)
 
 bench-hot: venv ## how long a change of pods takes, beside a test.ping; CHANGES=20 is a quick look
 	@$(PYTHON) -m bench.hot $(if $(CHANGES),--changes '$(CHANGES)')

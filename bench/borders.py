@@ -21,10 +21,12 @@ RUNTIME_STEP = "runtime"
 
 @dataclass
 class Events:
-    """``borders``: seconds after the change. ``acks``: one per edge."""
+    """``borders``: seconds after the change. ``acks``: one per edge. ``returned``: when its answer was there."""
 
     borders: dict[str, float] = field(default_factory=dict)
     acks: list[dict[str, Any]] = field(default_factory=list)
+    job: str = ""
+    returned: dict[str, float] = field(default_factory=dict)
 
 
 class Bus:
@@ -49,7 +51,7 @@ class Bus:
 
     def of_change(self, since: float, *, edges: int, patience: float) -> Events:
         """Of the first hot order after ``since`` (seconds since 1970), until all edges have returned or time is up."""
-        events, job, until = Events(), "", time.monotonic() + patience
+        events, until = Events(), time.monotonic() + patience
         while len(events.acks) < edges and time.monotonic() < until:
             event = self._bus.get_event(wait=1, full=True)
             if event is None:
@@ -61,11 +63,11 @@ class Bus:
                 continue
             if tag == DOORBELL:
                 events.borders.setdefault("doorbell", after)
-            elif tag.endswith(PUBLISH) and data.get("fun") == "haproxy_edge.sync" and not job:
-                job = data["jid"]
+            elif tag.endswith(PUBLISH) and data.get("fun") == "haproxy_edge.sync" and not events.job:
+                events.job = data["jid"]
                 events.borders["published"] = after
-            elif job and tag.startswith(f"salt/job/{job}/ret/"):
-                events.borders["confirmed by all"] = after
+            elif events.job and tag.startswith(f"salt/job/{events.job}/ret/"):
+                events.borders["confirmed by all"] = events.returned[data["id"]] = after
                 events.acks.append(_ack(data))
         return events
 

@@ -32,8 +32,7 @@ class Interrupted(BaseException):
 
 def run(name: str, measure: Callable[[Say], Sequence[Figure]]) -> int:
     """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
-    for number in _INTERRUPTS:
-        signal.signal(number, _interrupted)
+    on_interrupt()
     began = time.monotonic()
 
     def say(text: str) -> None:
@@ -80,6 +79,12 @@ def undisturbed() -> Iterator[None]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def on_interrupt() -> None:
+    """From now on an interrupt is raised as `Interrupted`."""
+    for number in _INTERRUPTS:
+        signal.signal(number, _interrupted)
 
 
 def _interrupted(number: int, frame: object) -> NoReturn:

@@ -7,6 +7,7 @@ addresses nobody has are down by their checks, and an edge has no way to them, s
 from __future__ import annotations
 
 import contextlib
+import itertools
 import os
 import subprocess
 import sys
@@ -52,12 +53,19 @@ _CALM, _FAST = 3.0, 0.5
 
 @dataclass
 class Moved:
-    """One change. ``seconds`` until the last edge routed to the new set alone; ``borders`` until each step before."""
+    """One change. ``seconds`` until the last edge routed to the new set alone; ``borders`` until each step before.
+
+    ``at`` is when it was sent to the API, in seconds since 1970. ``first``: by edge, until a new pod was reached.
+    """
 
     seconds: float
     borders: dict[str, float] = field(default_factory=dict)
     acks: list[dict[str, Any]] = field(default_factory=list)
     job_mb: float = 0.0
+    at: float = 0.0
+    job: str = ""
+    returned: dict[str, float] = field(default_factory=dict)
+    first: dict[str, float] = field(default_factory=dict)
 
 
 class Fleet:
@@ -116,9 +124,28 @@ class Fleet:
         with _JobMemory(watch) as memory:
             began, wall = time.monotonic(), time.time()
             self.lab.cluster.client.replace(object_path(item), item)
+            answered = time.monotonic() - began
             seconds = self._await(began)
             events = self._bus.of_change(wall, edges=len(self.lab.edges), patience=PATIENCE)
-        return Moved(seconds, events.borders, events.acks, memory.most_mb)
+        return Moved(
+            seconds,
+            {"answered": answered, **events.borders},
+            events.acks,
+            memory.most_mb,
+            at=wall,
+            job=events.job,
+            returned=events.returned,
+            first=self._first_reached(began),
+        )
+
+    def _first_reached(self, began: float) -> dict[str, float]:
+        """By edge, until its first connection to a pod of the present set had its answer."""
+        names = {pod.name for pod in self._sets[self._serving]}
+        found: dict[str, float] = {}
+        for record in itertools.takewhile(lambda record: record.end > began, reversed(self.probe.records())):
+            if record.pod in names:
+                found[record.place.partition("/")[0]] = record.end - began
+        return found
 
     def kill_one(self) -> Pod:
         """One of those that serve, with no warning; still listed."""

@@ -129,5 +129,5 @@ def _check(result: Result) -> None:
     for plot in result.plots:
         if plot.kind not in KINDS:
             raise Malformed(f"plot {plot.name!r}: kind {plot.kind!r} is none of {', '.join(KINDS)}")
-        if not any(series.points for series in plot.series):
+        if not plot.series or not all(series.points for series in plot.series):
             raise Malformed(f"plot {plot.name!r} has no points")
