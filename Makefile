@@ -1,6 +1,7 @@
 # Everything there is to do here. `make` alone lists it.
 .DEFAULT_GOAL := help
-.PHONY: help venv demo test lint bench bench-engine bench-hot fuzz soak bench-metrics screenshot lab clean-lab modules-digest bench-operate chaos test-image docs shell matrix changelog
+# every target below that `make` lists: some have the name of a folder
+.PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
 PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
@@ -25,6 +26,9 @@ test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: no
 	@lab/bootstrap tests
 	@$(PYTHON) -m pytest $(ARGS)
 
+unit: venv ## unit tests alone: half a minute, no root, nothing to install; ARGS='-k name' for some
+	@$(PYTHON) -m pytest tests/unit $(ARGS)
+
 chaos: venv ## the fault suite in the lab, under load; keeps docs/reliability.md; ARGS='-k name --repeat 5'
 	@$(PYTHON) -m chaos $(ARGS)
 
@@ -35,11 +39,18 @@ docs: venv ## the documentation as a site, in docs/_build; a warning is an error
 	@$(PYTHON) -m sphinx -b html -q -W --keep-going docs docs/_build
 	@echo "docs/_build/index.html"
 
-lint: venv ## ruff, mypy --strict, import-linter
-	$(PYTHON) -m ruff check .
-	$(PYTHON) -m ruff format --check .
-	$(PYTHON) -m mypy --strict engine/haproxy_edge $(EDGE)
-	.venv/bin/lint-imports
+# each of them is run, whatever the one before said
+lint: venv ## ruff, mypy --strict, import-linter; make format mends what can be mended
+	@failed=0; \
+	for check in 'python -m ruff check .' 'python -m ruff format --check .' \
+	    'python -m mypy --strict engine/haproxy_edge $(EDGE)' lint-imports; do \
+	    echo ".venv/bin/$$check"; .venv/bin/$$check || failed=1; \
+	done; \
+	[ $$failed = 0 ] || { echo 'lint: make format mends what ruff can mend; the rest is told above' >&2; exit 1; }
+
+format: venv ## let ruff write the code as lint wants it
+	@$(PYTHON) -m ruff check --fix --quiet . || true
+	@$(PYTHON) -m ruff format .
 
 bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
 	@$(PYTHON) -m bench.engine
@@ -78,6 +89,9 @@ shell: venv ## a shell in which salt, kubectl and client are those of the runnin
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py
+
+generated: modules-digest ## what is made of the code: that digest, and the tables of docs/; then look at git diff
+	@python3 tools/doc_tables.py
 
 lab: venv ## start the lab: edges, master, cluster, pods
 	@$(PYTHON) -m lab up

@@ -75,8 +75,8 @@ SNAPSHOTS = [
     Snapshot("blue", "gitea/gitea-ssh", {"ssh": _SERVERS}, 1_764_000_000_001).to_json(),
 ]
 
-# every key at once, each with values HAProxy takes
-_EVERY_KEY: dict[str, Any] = {
+# every key at once, each with values HAProxy takes; a test names those that are missing
+EVERY_KEY: dict[str, Any] = {
     "bind": ["ipv4@:443", "ipv6@:443 v6only"],
     "bind_insecure": "ipv4@:80",
     "frontends": {
@@ -84,11 +84,20 @@ _EVERY_KEY: dict[str, Any] = {
         "plain": {"bind": ["127.0.0.1:7", ":::8 v6only"], "port": "", "proxy_protocol": "none", "balance": "source"},
         "old": {"bind": "ipv6@[::1]:9", "port": "web", "proxy_protocol": "v1", "balance": "first"},
     },
-    "global": {"maxconn": 4000, "nbthread": 2, "log": ["/dev/log local0"], "tune": {"bufsize": 16384}},
+    "global": {
+        "maxconn": 4000,
+        "nbthread": 2,
+        "log": ["/dev/log local1"],
+        "tune": {"bufsize": 16384},
+        "extra": "spread-checks 5",
+    },
     "defaults": {"timeouts": {"client": "5m", "tunnel": "1h"}, "maxconn": 2000, "extra": ["option tcpka"]},
     "check": {"inter": "1s", "fall": 2, "rise": 1},
     "hard_stop_after": "10m",
     "drain_timeout": 60,
+    "reconcile_interval": 30,
+    "health_bind": "127.0.0.1:8404",
+    "metrics_bind": ["127.0.0.1:9101"],
 }
 
 
@@ -108,4 +117,4 @@ _GIVEN = {
     "ack_key": "0" * 64,
 }
 # (pillar haproxy, pillar haproxy_edge) as the edge gets them
-PILLARS = [[haproxy, _GIVEN] for haproxy in (_EVERY_KEY, _EVERY_KEY, PILLAR["haproxy"], *_of_pages())]
+PILLARS = [[haproxy, _GIVEN] for haproxy in (EVERY_KEY, EVERY_KEY, PILLAR["haproxy"], *_of_pages())]

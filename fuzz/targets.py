@@ -203,7 +203,7 @@ class PillarCheck(Target):
         rest = prepared.text[prepared.text.index("\ndefaults\n") + 1 :]
         # sections added by the template for itself would meet their like of another case
         return re.sub(
-            r"^(\s*(?:frontend|backend|default_backend|listen) )(\S+)",
+            r"^(\s*(?:(?:frontend|backend|default_backend|listen) |monitor fail if { nbsrv\())(\S+)",
             rf"\g<1>case{self.seen['tame']}-\g<2>",
             rest,
             flags=re.MULTILINE,
@@ -258,8 +258,19 @@ def _harmless(spec: Spec) -> Spec:
     globals_.update(log=["x"] * len(spec.globals["log"]), extra=["raw"] * len(spec.globals["extra"]))
     globals_["tune"] = {f"t{index}": 1 for index in range(len(spec.globals["tune"]))}
     defaults["extra"] = ["raw"] * len(spec.defaults["extra"])
-    frontends = tuple(dataclasses.replace(one, binds=("x",) * len(one.binds)) for one in spec.frontends)
-    return dataclasses.replace(spec, frontends=frontends, globals=globals_, defaults=defaults)
+    frontends = tuple(dataclasses.replace(one, binds=_raw(one.binds)) for one in spec.frontends)
+    return dataclasses.replace(
+        spec,
+        frontends=frontends,
+        health_binds=_raw(spec.health_binds),
+        metrics_binds=_raw(spec.metrics_binds),
+        globals=globals_,
+        defaults=defaults,
+    )
+
+
+def _raw(words: tuple[str, ...]) -> tuple[str, ...]:
+    return ("x",) * len(words)
 
 
 def _raw_words(pillars: list[Any]) -> set[str]:
@@ -267,7 +278,8 @@ def _raw_words(pillars: list[Any]) -> set[str]:
     found: set[str] = set()
     for pillar in pillars:
         frontends = pillar.get("frontends") or {}
-        raw = [pillar.get("bind"), pillar.get("bind_insecure"), *(one.get("bind") for one in frontends.values())]
+        raw = [pillar.get(name) for name in ("bind", "bind_insecure", "health_bind", "metrics_bind")]
+        raw += [one.get("bind") for one in frontends.values()]
         for name in ("global", "defaults"):
             section = pillar.get(name) or {}
             raw += [section.get("log"), section.get("extra"), *(section.get("timeouts") or ())]

@@ -28,6 +28,8 @@ def main() -> int:
     text = RELEASE.read_text()
     wanted = _LINE.sub(f'MODULES = "{digest()}"', text)
     if "--check" in sys.argv:
+        if text != wanted:
+            print(f"{RELEASE.name}: the edge's modules are others; run: make generated", file=sys.stderr)
         return int(text != wanted)
     RELEASE.write_text(wanted)
     return 0

@@ -76,6 +76,10 @@ class Rig:
         self.port = free_port()
         self.haproxy = {"bind": f"127.0.0.1:{self.port}", "global": {"maxconn": 200, "nbthread": 1}}
 
+    def long_form(self, **keys):
+        """From now on the pillar has its frontend in the long form, with these keys of it."""
+        self.haproxy["frontends"] = {"any": {"bind": self.haproxy.pop("bind"), "port": "websecure", **keys}}
+
     @property
     def edge(self):
         """One run's: nothing is remembered from the one before."""

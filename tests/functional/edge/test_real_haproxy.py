@@ -70,13 +70,7 @@ def test_a_draining_server_keeps_its_connections_and_gets_no_new_one(rig, pods):
 @pytest.mark.parametrize("balance", BALANCES)
 @pytest.mark.parametrize("proxy_protocol", PROXY_PROTOCOLS)
 def test_every_balance_and_proxy_protocol_takes_servers_at_run_time(rig, pods, balance, proxy_protocol):
-    frontend = {
-        "port": "websecure",
-        "balance": balance,
-        "proxy_protocol": proxy_protocol,
-        "bind": rig.haproxy.pop("bind"),
-    }
-    rig.haproxy["frontends"] = {"any": frontend}
+    rig.long_form(balance=balance, proxy_protocol=proxy_protocol)
     rig.apply(of(pods[0]))
     step, _ = rig.apply(snapshot(pods[0].as_server(state="draining"), pods[1].as_server()))
     assert step.action == "adjust"

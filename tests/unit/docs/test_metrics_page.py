@@ -23,22 +23,10 @@ KNOWN = {row.name for row in metrics.TABLE} | {
 }
 
 
-def table() -> str:
-    rows = [
-        f"| `{row.name}` | {row.kind} | {', '.join(f'`{label}`' for label in row.labels)} | {row.meaning} |"
-        for row in metrics.TABLE
-    ]
-    return "\n".join(["| metric | kind | labels | meaning |", "|---|---|---|---|", *rows])
-
-
 def expressions() -> list[str]:
     dashboard = json.loads(DASHBOARD.read_text())
     shown = [target["expr"] for panel in dashboard["panels"] for target in panel.get("targets", [])]
     return [rule["expr"] for rule in ALERTS] + shown
-
-
-def test_the_page_of_metrics_lists_every_one():
-    assert table() in (ROOT / "docs/metrics.md").read_text(), table()
 
 
 def test_rules_and_dashboard_ask_for_metrics_there_are():

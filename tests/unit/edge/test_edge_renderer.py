@@ -1,13 +1,16 @@
 """Skeleton and server lines make the file; equal input makes equal bytes and nothing can inject a line."""
 
+import copy
+
 import jinja2
 import pytest
 from haproxy_edge_minion import commands
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal, server_flags, server_line
 from haproxy_edge_minion.snapshot import check
-from haproxy_edge_minion.spec import resolve
+from haproxy_edge_minion.spec import TABLES, resolve
 
+from fuzz.inputs import EVERY_KEY
 from tests.unit.edge.material import TEMPLATE, server, snapshot
 
 
@@ -17,6 +20,20 @@ def spec_of(**pillar):
 
 def skeleton(spec):
     return jinja2.Template(TEMPLATE.read_text()).render(spec=spec)
+
+
+# the edge's own; HAProxy never hears of them
+NOT_IN_THE_FILE = {"drain_timeout", "reconcile_interval"}
+
+
+def without(path, name):
+    """A pillar of every key but this one."""
+    pillar = copy.deepcopy(EVERY_KEY)
+    _, *section = path.split(".")
+    parts = [pillar] if not section else [pillar[section[0]]]
+    for part in parts[0].values() if section[1:] else parts:
+        part.pop(name, None)
+    return pillar
 
 
 def servers(*listed):
@@ -58,6 +75,16 @@ def test_balance_source_is_consistent():
 def test_settings_and_server_flags_change_the_digest(pillar):
     one, other = spec_of(), spec_of(**pillar)
     assert seal(skeleton(one), one)[1] != seal(skeleton(other), other)[1]
+
+
+@pytest.mark.parametrize(
+    ("path", "name"),
+    [(path, key.name) for path, keys in TABLES.items() for key in keys if key.problem(key.default) is None],
+)
+def test_every_key_that_may_be_left_out_reaches_haproxy(path, name):
+    one, other = resolve(EVERY_KEY), resolve(without(path, name))
+    changed = seal(skeleton(one), one)[1] != seal(skeleton(other), other)[1]
+    assert changed != (name in NOT_IN_THE_FILE), f"{path}.{name}: neither haproxy.cfg.jinja nor server_flags has it"
 
 
 def test_servers_do_not_change_the_digest():

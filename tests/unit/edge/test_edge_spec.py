@@ -1,7 +1,11 @@
 """A pillar is checked whole: every problem at once, each with key, value and way out."""
 
+import dataclasses
+
 import pytest
-from haproxy_edge_minion.spec import SpecError, resolve
+from haproxy_edge_minion.spec import TABLES, SpecError, resolve
+
+from fuzz.inputs import EVERY_KEY
 
 
 def problems(pillar):
@@ -23,6 +27,20 @@ def test_the_short_form_is_traefik_by_proxy_protocol_v2():
         "websecure",
     )
     assert (found.proxy_protocol, found.balance, found.cluster) == ("v2", "leastconn", "default")
+
+
+def test_the_short_form_is_the_long_form_with_defaults():
+    (short,) = resolve({"bind": "ipv6@:443"}).frontends
+    (long,) = resolve({"frontends": {"websecure": {"bind": "ipv6@:443", "port": "websecure"}}}).frontends
+    assert dataclasses.replace(short, key=long.key) == long
+
+
+@pytest.mark.parametrize("path", TABLES)
+def test_the_fuzz_begins_with_every_key(path):
+    parts = {"haproxy": [EVERY_KEY], "haproxy.frontends.<name>": EVERY_KEY["frontends"].values()}
+    given = {name for part in parts.get(path) or [EVERY_KEY[path.removeprefix("haproxy.")]] for name in part}
+    missing = [key.name for key in TABLES[path] if key.name not in given]
+    assert missing == [], f"fuzz/inputs.py: give {missing} of {path} in EVERY_KEY a value that HAProxy takes"
 
 
 def test_an_insecure_bind_is_discouraged():

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "fef1c0e311d70458e4b8d3dfac9098fe24627af60e24887dc703bc67fd54a16a"
+MODULES = "ac1c7a2468698850fb7fdc9a327bf8dff77234c5e8b1e4d5a65060c7770808d7"

@@ -1,7 +1,8 @@
 """What one host's pillar resolves to, checked before anything is touched.
 
-Pure. `resolve` lists every problem at once, each with its pillar key, its value and what would be right. The tables
-below are the vocabulary; ``docs/pillar.md`` is tested against them.
+Pure. `resolve` lists every problem at once, each with its pillar key, its value and what would be right. `TABLES` is
+the vocabulary, and the only place where a default stands; ``docs/pillar.md`` and the fuzz follow it. CONTRIBUTING.md
+says where a new key goes.
 """
 
 from __future__ import annotations
@@ -39,7 +40,10 @@ class SpecError(ValueError):
 
 @dataclass(frozen=True)
 class Frontend:
-    """One frontend with its backend of the same name. ``key`` is the pillar key it comes from, for messages."""
+    """One frontend with its backend of the same name: a field for each row of `FRONTEND_KEYS`.
+
+    ``key`` is the pillar key it comes from, for messages.
+    """
 
     name: str
     binds: tuple[str, ...]
@@ -53,7 +57,7 @@ class Frontend:
 
 @dataclass(frozen=True)
 class Check:
-    """Health checks: ``inter`` between two, ``fall`` failures until down, ``rise`` successes until up."""
+    """Health checks: a field for each row of `CHECK_KEYS`."""
 
     inter: str
     fall: int
@@ -78,7 +82,7 @@ class Spec:
     @classmethod
     def nothing(cls) -> Spec:
         """A spec without frontends."""
-        return cls((), Check("2s", 3, 2), "30m", 300, 60, (), (), {}, {}, ())
+        return _spec({}, [])
 
     @property
     def listeners(self) -> Iterator[tuple[str, str, tuple[str, ...]]]:
@@ -215,6 +219,14 @@ HAPROXY_KEYS = (
     Key("health_bind", None, "where to answer by HTTP whether every frontend has a live server", _optional(_lines)),
     Key("metrics_bind", None, "where HAProxy's own Prometheus exporter answers, at `/metrics`", _optional(_lines)),
 )
+# every key by the path it stands at
+TABLES = {
+    "haproxy": HAPROXY_KEYS,
+    "haproxy.frontends.<name>": FRONTEND_KEYS,
+    "haproxy.check": CHECK_KEYS,
+    "haproxy.global": GLOBAL_KEYS,
+    "haproxy.defaults": DEFAULTS_KEYS,
+}
 # a dot is no character of a frontend's name in the pillar, so none can be called like these
 HEALTH, METRICS = "haproxy-edge.health", "haproxy-edge.metrics"
 _SHORT_FORMS = {"bind": "websecure", "bind_insecure": "web"}
@@ -227,35 +239,39 @@ def resolve(haproxy: Any) -> Spec:
         example = "for example haproxy: {bind: 'ipv6@:443'}"
         raise SpecError([f"haproxy: {haproxy!r}: the pillar of this host must say what to bind, {example}"])
     problems: list[str] = []
-    top = _section(haproxy, "haproxy", HAPROXY_KEYS, problems)
-    frontends = tuple(_frontends(top, problems))
-    sections = {
-        name: _section(_as_mapping(top[name]), f"haproxy.{name}", keys, problems)
-        for name, keys in (("global", GLOBAL_KEYS), ("defaults", DEFAULTS_KEYS), ("check", CHECK_KEYS))
-    }
-    if not frontends and not problems:
+    spec = _spec(haproxy, problems)
+    if not spec.frontends and not problems:
         problems.append("haproxy: no bind, no bind_insecure and no frontends: nothing would be served")
-    spec = Spec(
-        frontends=frontends,
-        check=Check(**sections["check"]),
-        hard_stop_after=top["hard_stop_after"],
-        drain_timeout=top["drain_timeout"],
-        reconcile_interval=top["reconcile_interval"],
-        health_binds=_listed(top["health_bind"]) if top["health_bind"] else (),
-        metrics_binds=_listed(top["metrics_bind"]) if top["metrics_bind"] else (),
-        globals=sections["global"],
-        defaults={**sections["defaults"], "timeouts": {**_TIMEOUTS, **sections["defaults"]["timeouts"]}},
-        discouraged=("haproxy.bind_insecure",) if top["bind_insecure"] else (),
-    )
     problems += _shared_addresses(spec)
     if problems:
         raise SpecError(problems)
     return spec
 
 
-def _section(raw: Mapping[Any, Any], path: str, keys: tuple[Key, ...], problems: list[str]) -> dict[str, Any]:
+def _spec(haproxy: Mapping[Any, Any], problems: list[str]) -> Spec:
+    """What is wrong goes to ``problems`` and its default stands in."""
+    top = _section(haproxy, "haproxy", problems)
+    frontends = tuple(_frontends(top, problems))
+    globals_, defaults, check = (
+        _section(_as_mapping(top[name]), f"haproxy.{name}", problems) for name in ("global", "defaults", "check")
+    )
+    return Spec(
+        frontends=frontends,
+        check=Check(**check),
+        hard_stop_after=top["hard_stop_after"],
+        drain_timeout=top["drain_timeout"],
+        reconcile_interval=top["reconcile_interval"],
+        health_binds=_listed(top["health_bind"]) if top["health_bind"] else (),
+        metrics_binds=_listed(top["metrics_bind"]) if top["metrics_bind"] else (),
+        globals=globals_,
+        defaults={**defaults, "timeouts": {**_TIMEOUTS, **defaults["timeouts"]}},
+        discouraged=("haproxy.bind_insecure",) if top["bind_insecure"] else (),
+    )
+
+
+def _section(raw: Mapping[Any, Any], path: str, problems: list[str], *, table: str | None = None) -> dict[str, Any]:
     """Values with defaults; what is wrong goes to ``problems`` and its default stands in."""
-    known = {key.name: key for key in keys}
+    known = {key.name: key for key in TABLES[table or path]}
     for name in raw:
         if name not in known:
             problems.append(f"{path}.{_plain(name)}: {raw[name]!r}: {_unknown(path, str(name), known)}")
@@ -281,8 +297,7 @@ def _unknown(path: str, name: str, known: Mapping[str, Key]) -> str:
 def _frontends(top: Mapping[str, Any], problems: list[str]) -> Iterator[Frontend]:
     for key, name in _SHORT_FORMS.items():
         if top[key]:
-            binds = _listed(top[key])
-            yield Frontend(name, binds, f"haproxy.{key}", DEFAULT_SERVICE, name, DEFAULT_CLUSTER, "v2", "leastconn")
+            yield from _frontend(name, {"bind": top[key], "port": name}, f"haproxy.{key}", problems)
     for name, raw in _as_mapping(top["frontends"]).items():
         path = f"haproxy.frontends.{_plain(name)}"
         if not isinstance(name, str) or not _FRONTEND_NAME.fullmatch(name):
@@ -297,7 +312,7 @@ def _frontends(top: Mapping[str, Any], problems: list[str]) -> Iterator[Frontend
 
 def _frontend(name: str, raw: Mapping[Any, Any], path: str, problems: list[str]) -> Iterator[Frontend]:
     before = len(problems)
-    values = _section(raw, path, FRONTEND_KEYS, problems)
+    values = _section(raw, path, problems, table="haproxy.frontends.<name>")
     if len(problems) == before:
         binds = values.pop("bind")
         yield Frontend(name=name, binds=binds, key=path, **values)
