@@ -10,7 +10,7 @@ import subprocess
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 PROGRAM = shutil.which("haproxy", path="/usr/sbin:/usr/bin:/usr/local/sbin:/usr/local/bin") or "haproxy"
 # pieces in one configuration; more lines than that take HAProxy longer than its start
@@ -34,12 +34,19 @@ class Refused(AssertionError):
     """HAProxy refuses what was accepted; the message holds the case and HAProxy's words."""
 
 
-def refusal(text: str, directory: Path) -> str | None:
-    """HAProxy's words on a configuration; None when it takes it."""
+class Refusal(NamedTuple):
+    """How ``haproxy -c`` ended (below 0: by that signal), and its words."""
+
+    status: int
+    words: str
+
+
+def refusal(text: str, directory: Path) -> Refusal | None:
+    """HAProxy's on a configuration; None when it takes it."""
     path = directory / "judged.cfg"
     path.write_bytes(text.encode(errors="surrogatepass"))
     done = subprocess.run([PROGRAM, "-c", "-f", str(path)], capture_output=True, timeout=_TIMEOUT, check=False)
-    return (done.stderr + done.stdout).decode(errors="replace") if done.returncode else None
+    return Refusal(done.returncode, (done.stderr + done.stdout).decode(errors="replace")) if done.returncode else None
 
 
 @dataclass
@@ -63,12 +70,12 @@ class Judge:
         self._judge(pieces)
 
     def _judge(self, pieces: Sequence[tuple[str, Any]]) -> None:
-        words = refusal(_FRAME + "".join(piece for piece, _ in pieces), self.directory) if pieces else None
-        if words is None:
+        refused = refusal(_FRAME + "".join(piece for piece, _ in pieces), self.directory) if pieces else None
+        if refused is None:
             return
         if len(pieces) == 1:
             piece, case = pieces[0]
-            raise Refused(f"haproxy -c refuses what was accepted\ncase: {case!r}\n{piece}\n{words}")
+            raise Refused(f"haproxy -c refuses what was accepted\ncase: {case!r}\n{piece}\n{refused.words}")
         self._judge(pieces[: len(pieces) // 2])
         self._judge(pieces[len(pieces) // 2 :])
-        raise Refused(f"haproxy -c refuses {len(pieces)} pieces together that it takes one by one\n{words}")
+        raise Refused(f"haproxy -c refuses {len(pieces)} pieces together that it takes one by one\n{refused.words}")

@@ -20,7 +20,7 @@ from haproxy_edge import slices
 from haproxy_edge.model import Snapshot as Stored
 from haproxy_edge_minion import commands, snapshot
 from haproxy_edge_minion.applied import Applied
-from haproxy_edge_minion.diagnosis import explain
+from haproxy_edge_minion.diagnosis import refused
 from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.payload import unpack
@@ -141,7 +141,7 @@ class PillarCheck(Target):
     * The configuration has exactly the lines its harmless twin has, each beginning with the same word: ``bind``,
       ``log``, ``tune`` and ``extra`` are raw HAProxy words, but each stays on its own line.
     * A pillar whose raw words HAProxy knows is taken by HAProxy, whatever else is in it.
-    * Where HAProxy refuses raw words, `explain` says why in lines of which one at least names a pillar key.
+    * Where HAProxy refuses raw words, `refused` says why in lines of which one at least names a pillar key.
     * The record of what was applied reads back as it was written.
     """
 
@@ -210,13 +210,13 @@ class PillarCheck(Target):
         )
 
     def _judged_alone(self, prepared: Prepared, tame: bool) -> None:
-        words = refusal(prepared.text, self.directory)
-        if words is None:
+        found = refusal(prepared.text, self.directory)
+        if found is None:
             return
-        assert not tame, f"haproxy -c refuses what was accepted\n{prepared.text}\n{words}"
+        assert not tame, f"haproxy -c refuses what was accepted\n{prepared.text}\n{found.words}"
         self.seen["refused by HAProxy"] += 1
-        explained = explain(words, prepared.text, prepared.spec)
-        assert any(line.startswith("haproxy.") for line in explained), f"no pillar key in {explained}\n{words}"
+        explained = refused(found.status, found.words, prepared.text, prepared.spec)
+        assert any(line.startswith("haproxy.") for line in explained), f"no pillar key in {explained}\n{found.words}"
 
 
 TARGETS = (SliceParser, SnapshotCheck, PillarCheck)

@@ -5,7 +5,7 @@ import copy
 import jinja2
 import pytest
 from haproxy_edge_minion import commands
-from haproxy_edge_minion.diagnosis import explain
+from haproxy_edge_minion.diagnosis import explain, refused
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal, server_flags, server_line
 from haproxy_edge_minion.snapshot import check
 from haproxy_edge_minion.spec import TABLES, resolve
@@ -130,6 +130,14 @@ def test_a_refused_setting_is_named_by_its_pillar_key(pillar, line, told):
     text = skeleton(spec)
     number = text.splitlines().index(line) + 1
     assert explain(f"[ALERT] (7) : config : parsing [x.cfg:{number}] : bad\n", text, spec) == [f"{told}: haproxy: bad"]
+
+
+def test_a_haproxy_that_dies_of_a_value_blames_no_warning_it_gave_before():
+    (told,) = refused(
+        -11, "[WARNING]  (7) : config : log format ignored for frontend 'haproxy-edge.health'\n", "", spec_of()
+    )
+    assert told.startswith("haproxy.global: HAProxy itself died of this configuration (Segmentation fault); ")
+    assert refused(2, "", "", spec_of()) == ["haproxy -c: exit status 2"]
 
 
 def test_a_message_nobody_understands_is_passed_on():

@@ -11,7 +11,7 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from haproxy_edge_minion.diagnosis import explain
+from haproxy_edge_minion.diagnosis import refused
 from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.renderer import is_whole
@@ -52,10 +52,9 @@ class ConfigFile:
             )
         finally:
             os.close(descriptor)
-        # 1 is a refused configuration, 2 one without a listener: both are failures
+        # 1 is a refused configuration, 2 one without a listener, below 0 it died: all are failures
         if result.returncode:
-            problems = explain(result.stderr + result.stdout, text, spec)
-            raise EdgeError("\n".join(problems or [f"haproxy -c: exit status {result.returncode}"]))
+            raise EdgeError("\n".join(refused(result.returncode, result.stderr + result.stdout, text, spec)))
 
     def put(self, text: str) -> None:
         """Replace it, atomically; what somebody wrote into it is set aside first."""

@@ -6,6 +6,7 @@ Pure. It never hides a message it does not understand: that one is passed on as 
 from __future__ import annotations
 
 import re
+import signal
 from collections.abc import Iterator
 
 from haproxy_edge_minion.spec import Spec
@@ -21,6 +22,14 @@ _SUMMARIES = (
     "[haproxy.main()] Some protocols failed",
     "sendmsg()/writev() failed in logger",
 )
+
+
+def refused(status: int, output: str, text: str, spec: Spec) -> list[str]:
+    """`explain`, for a ``haproxy -c`` that ended with ``status``. One that died of ``text`` said nothing about why."""
+    if status < 0:
+        died = f"HAProxy itself died of this configuration ({signal.strsignal(-status)})"
+        return [f"haproxy.global: {died}; a value that only HAProxy judges is to blame: tune, extra or bind"]
+    return explain(output, text, spec) or [f"haproxy -c: exit status {status}"]
 
 
 def explain(output: str, text: str, spec: Spec) -> list[str]:

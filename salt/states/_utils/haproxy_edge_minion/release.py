@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "ac1c7a2468698850fb7fdc9a327bf8dff77234c5e8b1e4d5a65060c7770808d7"
+MODULES = "6a816a68948a3c6bb47bcbc1243b99854a8f148f16bd8c15d7b7eff33a9767cf"
