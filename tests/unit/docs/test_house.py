@@ -1,0 +1,19 @@
+"""The table of CONTRIBUTING.md by which a newcomer finds a module has every module."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tools.doc_tables import section
+
+ROOT = Path(__file__).parents[3]
+PACKAGES = ("engine/haproxy_edge", "salt/states/_utils/haproxy_edge_minion")
+MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).glob("*.py")) if path.stem != "__init__"]
+
+
+@pytest.mark.parametrize("module", MODULES, ids=lambda path: f"{path.parent.name}/{path.name}")
+def test_a_module_stands_in_the_table_of_the_house(module):
+    table = section((ROOT / "CONTRIBUTING.md").read_text(), "The house")
+    assert f"`{module.name}`" in table, f"CONTRIBUTING.md, The house: say in a row what {module.name} is for"
