@@ -37,8 +37,9 @@ def test_every_alert_fires_when_it_has_to_and_is_silent_otherwise():
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_example_is_a_configuration_of_prometheus():
-    done = promtool("check", "config", "scrape.example.yml")
+@pytest.mark.parametrize("example", ["scrape.example.yml", "scrape-in-cluster.example.yml"])
+def test_an_example_is_a_configuration_of_prometheus(example):
+    done = promtool("check", "config", example)
     assert done.returncode == 0, done.stdout + done.stderr
 
 

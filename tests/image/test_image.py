@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import time
+import urllib.request
 from typing import Any
 
 import pytest
@@ -51,11 +51,19 @@ def account(api, tmp_path):
 
 
 @pytest.fixture
-def configuration(tmp_path):
-    """The ConfigMap's file word for word; beside it the ports, because the network here is the machine's own."""
+def metrics():
+    """Where the engine serves its metrics."""
+    return f"127.0.0.1:{free_port()}"
+
+
+@pytest.fixture
+def configuration(metrics, tmp_path):
+    """The ConfigMap's file, but for addresses, and beside it the ports: the network here is the machine's own."""
     folder = tmp_path / "master.d"
     folder.mkdir()
-    shutil.copy(ROOT / "deploy/kustomize/master.conf", folder / "haproxy-edge.conf")
+    given = (ROOT / "deploy/kustomize/master.conf").read_text()
+    assert given.count("0.0.0.0:9105") == 1
+    (folder / "haproxy-edge.conf").write_text(given.replace("0.0.0.0:9105", metrics))
     ports = {"interface": "127.0.0.1", "publish_port": free_port(), "ret_port": free_port(), "worker_threads": 3}
     (folder / "zz-test.conf").write_text(yaml.safe_dump(ports))
     return folder
@@ -138,6 +146,11 @@ def test_the_engine_follows_the_cluster_as_the_pod_s_account(master, tmp_path):
     assert [server["address"] for server in servers] == ["10.42.0.7"]
     assert master.run("id", "-u").strip() == str(USER)
     assert {path.lstat().st_uid for path in (tmp_path / "data").rglob("*")} == {USER}
+
+
+def test_a_prometheus_can_scrape_it(master, metrics):
+    with urllib.request.urlopen(f"http://{metrics}/metrics", timeout=10) as answer:
+        assert b"haproxy_edge_endpoints{" in answer.read()
 
 
 def test_a_pod_in_place_of_another_has_the_key_that_minions_know(master, start):
