@@ -7,12 +7,12 @@ from __future__ import annotations
 
 import argparse
 import os
-import shutil
 import sys
 import time
 from pathlib import Path
 
 from lab import demo, fabric, image, topology
+from lab.cluster import KUBECTL
 from lab.hosts import EdgeHost
 from lab.master import exec_salt
 from lab.processes import RUN, LabError, netns
@@ -86,23 +86,13 @@ def _run(arguments: argparse.Namespace) -> int:
     return done.returncode
 
 
-def _beyond_ours(program: str) -> str:
-    """The machine's own: in lab/shell the folder of this file, with its ``kubectl``, comes first on the path."""
-    ours = str(Path(__file__).resolve().parent)
-    path = os.pathsep.join(part for part in os.environ.get("PATH", "").split(os.pathsep) if part != ours)
-    found = shutil.which(program, path=path)
-    if found is None:
-        raise LabError(f"{program} is not installed on this machine")
-    return found
-
-
 def _inside(program: str, host: str) -> object:
     def call(arguments: argparse.Namespace) -> None:
         if not RUN.exists():
             raise LabError("the lab is not up: make lab")
         command = arguments.arguments
         if program == "kubectl":
-            command = [_beyond_ours("kubectl"), "--kubeconfig", str(RUN / "cluster/admin.kubeconfig"), *command]
+            command = [KUBECTL, "--kubeconfig", str(RUN / "cluster/admin.kubeconfig"), *command]
         elif not command:
             raise LabError(demo.HOW_TO_PLAY)
         command = netns(fabric.namespace(host), command)

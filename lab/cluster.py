@@ -6,11 +6,15 @@ The embedded one (`lab.kubeapi`), or a real kube-apiserver with etcd where the e
 
 from __future__ import annotations
 
+import base64
 import contextlib
+import http.client
+import json
 import os
 import signal
 import socket
 import sys
+from http import HTTPStatus
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +23,21 @@ from lab.cluster_objects import Endpoint, endpoints, slices_by_family
 from lab.kubeapi.client import ApiClient, ApiFailure
 from lab.kubeapi.faults import ON_OPEN_WATCHES
 from lab.kubeapi.folder import Folder
+from lab.kubeapi.namespaces import inside
 from lab.kubeapi.resources import object_path
-from lab.processes import RUN, end, netns, spawn, wait_for
+from lab.processes import RUN, end, netns, recorded, spawn, wait_for
 
 PORT = 6443
+# of this environment, so that every machine has the same
+KUBECTL = str(Path(sys.executable).with_name("kubectl"))
+# seconds to start: a real one with etcd takes some on a busy machine
+_PATIENCE = 120.0
+# what a real one is ready with: its roles, its namespaces, and addresses for services
+_READY = ("/readyz", "/api/v1/namespaces/kube-system", "/api/v1/namespaces/default/services/kubernetes")
+# of no host at all; it refuses to tell others a loopback address, and looks for a default route when it is told none
+_NOWHERE = "192.0.2.1"
+# revisions of etcd before the first object
+_AGE = 3
 # whom faults are for: the administrator's writes go on
 ENGINE = "system:serviceaccount:kube-system:haproxy-edge"
 
@@ -73,7 +88,7 @@ class Cluster:
             self._start_embedded()
         else:
             self._start_real(folder)
-        wait_for(self._answers, 60, f"the API server at {self.url} (see {self.directory}/*.log)")
+        wait_for(self._is_ready, _PATIENCE, f"the API server at {self.url} (see {self.directory}/*.log)")
         folder.write_kubeconfig(folder.admin_kubeconfig, url=self.url, token=folder.admin_token, user="admin")
 
     def stop(self) -> None:
@@ -139,12 +154,18 @@ class Cluster:
         spawn("apiserver", netns(self._namespace, command), run=self.directory, environment={"PYTHONPATH": checkout})
 
     def _start_real(self, folder: Folder) -> None:
-        binaries = self.assets
-        assert binaries is not None
+        assert self.assets is not None
         tls.make_signing_key(folder.path)
         (folder.path / "tokens.csv").write_text(f'{folder.admin_token},admin,admin,"system:masters"\n')
-        client, peer = (f"http://127.0.0.1:{self.port + offset}" for offset in (1000, 1001))
-        etcd = {
+        # a killed API server has left it running
+        if recorded(self.directory / "etcd.pid") is None:
+            self._spawn("etcd", self.assets / "etcd", self._etcd_flags(folder))
+            wait_for(self._etcd_is_old, _PATIENCE, f"etcd of {self.url} (see {self.directory}/etcd.log)")
+        self._spawn("apiserver", self.assets / "kube-apiserver", self._apiserver_flags(folder))
+
+    def _etcd_flags(self, folder: Folder) -> dict[str, Any]:
+        client, peer = (f"http://127.0.0.1:{port}" for port in (self._etcd_port, self._etcd_port + 1))
+        return {
             "data-dir": folder.path / "etcd",
             "listen-client-urls": client,
             "advertise-client-urls": client,
@@ -153,12 +174,30 @@ class Cluster:
             "initial-cluster": f"default={peer}",
             "unsafe-no-fsync": "true",
         }
-        self._spawn("etcd", binaries / "etcd", etcd)
-        self._spawn("apiserver", binaries / "kube-apiserver", self._apiserver_flags(folder, etcd=client))
 
-    def _apiserver_flags(self, folder: Folder, *, etcd: str) -> dict[str, Any]:
-        flags = {
-            "etcd-servers": etcd,
+    @property
+    def _etcd_port(self) -> int:
+        return self.port + 1000
+
+    def _etcd_is_old(self) -> bool:
+        """By some revisions: an API server whose first list is of the very first one never calls it too old."""
+        try:
+            return all(self._told_etcd() for _ in range(_AGE))
+        except (OSError, http.client.HTTPException):
+            return False
+
+    def _told_etcd(self) -> bool:
+        """Whether a key of nobody is written, or never will be: one without this interface stays young."""
+        put = json.dumps({"key": base64.b64encode(b"age").decode(), "value": ""})
+        with contextlib.closing(http.client.HTTPConnection("127.0.0.1", self._etcd_port, timeout=5)) as etcd:
+            with inside(self._namespace):
+                etcd.connect()
+            etcd.request("POST", "/v3/kv/put", put)
+            return etcd.getresponse().status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND)
+
+    def _apiserver_flags(self, folder: Folder) -> dict[str, Any]:
+        return {
+            "etcd-servers": f"http://127.0.0.1:{self._etcd_port}",
             "bind-address": self.address,
             "secure-port": self.port,
             "tls-cert-file": folder.path / "server.crt",
@@ -171,18 +210,17 @@ class Cluster:
             "service-cluster-ip-range": "10.96.0.0/24",
             "disable-admission-plugins": "ServiceAccount",
             "cert-dir": folder.path / "certs",
+            "advertise-address": _NOWHERE if self.address == "127.0.0.1" else self.address,
         }
-        # it refuses to tell other members of the cluster a loopback address
-        return flags if self.address == "127.0.0.1" else {**flags, "advertise-address": self.address}
 
     def _spawn(self, name: str, binary: Path, flags: dict[str, Any]) -> None:
         command = [str(binary), *(f"--{flag}={value}" for flag, value in flags.items())]
         spawn(name, netns(self._namespace, command), run=self.directory)
 
-    def _answers(self) -> bool:
-        """Ready, and with the namespace that a real one makes a moment later."""
+    def _is_ready(self) -> bool:
         with contextlib.suppress(OSError, ApiFailure):
-            self.client.get("/api/v1/namespaces/kube-system")
+            for path in _READY[:1] if self.is_embedded else _READY:
+                self.client.get(path)
             return True
         return False
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from lab.kubeapi.client import ApiClient
+from lab.kubeapi.client import ApiClient, ApiFailure
 from lab.kubeapi.embedded import EmbeddedApi
 from lab.kubeapi.folder import kubeconfig
 
@@ -68,8 +68,15 @@ def _real() -> Iterator[ApiUnderTest]:
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
-    """A real API server learns of a new role or token a moment after it has stored it."""
+    """A real API server learns of a new role or token a moment after it has stored it; until then it refuses."""
     deadline = time.monotonic() + _PATIENCE
-    while not condition():
+    while not _holds(condition):
         assert time.monotonic() < deadline, f"waited {_PATIENCE:g} s in vain for {what}"
         time.sleep(0.05)
+
+
+def _holds(condition: Callable[[], bool]) -> bool:
+    try:
+        return condition()
+    except ApiFailure:
+        return False

@@ -3,19 +3,18 @@
 from __future__ import annotations
 
 import json
-import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from lab.cluster import KUBECTL
 from lab.kubeapi.client import ApiFailure
 from lab.kubeapi.under_test import api_under_test, eventually
 
 ROLE = Path(__file__).resolve().parents[2] / "deploy" / "rbac.yaml"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
 ENDPOINTS = "/api/v1/namespaces/kube-system/endpoints"
-needs_kubectl = pytest.mark.skipif(not shutil.which("kubectl"), reason="kubectl is not installed")
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +37,7 @@ def kubectl(api, tmp_path):
     config = api.kubeconfig(tmp_path / "kubeconfig")
 
     def run(*arguments, stdin=None):
-        command = ["kubectl", "--kubeconfig", str(config), "--cache-dir", str(tmp_path / "cache"), *arguments]
+        command = [KUBECTL, "--kubeconfig", str(config), "--cache-dir", str(tmp_path / "cache"), *arguments]
         done = subprocess.run(command, input=stdin, capture_output=True, text=True, check=False, timeout=60)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -111,7 +110,6 @@ def test_a_token_of_less_than_ten_minutes_is_refused(api, engine):
     assert caught.value.code == 422
 
 
-@needs_kubectl
 def test_kubectl_applies_reads_patches_and_deletes(kubectl):
     config_map = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "by-kubectl", "namespace": "default"}}
     for value in ("one", "two"):
@@ -125,7 +123,6 @@ def test_kubectl_applies_reads_patches_and_deletes(kubectl):
     assert "by-kubectl" not in kubectl("get", "configmaps", "-n", "default", "-o", "name")
 
 
-@needs_kubectl
 def test_kubectl_makes_a_token_and_asks_what_it_may(kubectl, engine):
     token = kubectl("create", "token", "haproxy-edge", "-n", "kube-system").strip()
 
