@@ -16,6 +16,7 @@ from haproxy_edge.store import Store
 from tests.unit.runner.reports import SERVICE, edge_row, report, watch_row
 
 PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text()
+KEY = re.compile(r"`(\w+)`")
 NOW = 1_764_000_000.0
 
 
@@ -43,6 +44,21 @@ def test_each_function_has_a_cli_example_of_its_own(runner):
     for name in runner:
         if name.startswith("haproxy_edge."):
             assert f"salt-run {name}" in runner[name].__doc__
+
+
+def documented_keys():
+    """By function, of the two tables of the page: those of every function, and its own."""
+    common, _, own = PAGE.partition("\nEvery function gives:\n")[2].partition("\n| function |")
+    rows = [line.split("|")[1:3] for line in own.partition("\n\n")[0].splitlines()[2:]]
+    shared = set(re.findall(r"^\| `(\w+)` \|", common, re.MULTILINE))
+    return {name: shared | set(KEY.findall(keys)) for names, keys in rows for name in KEY.findall(names)}
+
+
+def test_every_function_gives_the_documented_keys_and_also_where_nothing_is_there_yet(runner):
+    arguments = {"render": ["edge1"]}
+    given = {name: set(runner[f"haproxy_edge.{name}"](*arguments.get(name, []))) for name in documented_keys()}
+    assert given == documented_keys()
+    assert {f"haproxy_edge.{name}" for name in given} == {name for name in runner if name.startswith("haproxy_edge.")}
 
 
 def test_before_anything_ran_status_says_so_in_words(runner):

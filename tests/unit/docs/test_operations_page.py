@@ -7,20 +7,33 @@ from pathlib import Path
 
 import pytest
 from haproxy_edge.doctor import examine
+from haproxy_edge.doctor.finding import STATES, ok
 from haproxy_edge.status import status
 from haproxy_edge.timeline import timeline
+from haproxy_edge_minion import returns
+from haproxy_edge_minion.process import EdgeError
 
-from tests.unit.runner.reports import NOW, facts, report
+from tests.unit.runner.reports import NOW, edge_row, facts, report
 from tests.unit.runner.test_doctor_checks import FAULTS, an_engine
 from tests.unit.runner.test_runner_parts import change
 
 PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text()
 
 
+def cells(heading: str) -> dict[str, str]:
+    """First and second cells of the table under a heading."""
+    section = re.split(r"\n##+ ", PAGE.partition(f"# {heading}\n")[2])[0]
+    return dict(re.findall(r"^\| `([^`]+)` \| (.*?) \|", section, re.MULTILINE))
+
+
 def listed(heading: str) -> list[str]:
     """First cells of the table under a heading."""
-    section = re.split(r"\n##+ ", PAGE.partition(f"# {heading}\n")[2])[0]
-    return re.findall(r"^\| `([^`]+)` \|", section, re.MULTILINE)
+    return list(cells(heading))
+
+
+def named(cell: str) -> list[str]:
+    """What a cell names as code."""
+    return re.findall(r"`([^`]+)`", cell)
 
 
 ROWS = {**status({"default": report()}, now=NOW), "changes": timeline({"default": [change(1)]})}
@@ -38,3 +51,23 @@ def test_every_check_of_the_doctor_is_listed_and_none_that_there_is_not():
 @pytest.mark.parametrize("rows", ["engines", "services", "edges", "changes"])
 def test_every_key_of_a_row_is_listed(rows):
     assert listed(f"`{rows}`") == list(ROWS[rows][0])
+
+
+def test_every_key_inside_of_a_row_is_named_in_its_cell():
+    (watch,) = ROWS["engines"][0]["watches"]
+    assert named(cells("`engines`")["watches"]) == list(watch)
+    reloaded = report(edges={"edge1": edge_row(reload={"at": NOW, "reason": "first"})})
+    (edge,) = status({"default": reloaded}, now=NOW)["edges"]
+    assert named(cells("`edges`")["reload"]) == list(edge["reload"])
+
+
+def test_every_key_of_a_plan_is_listed():
+    def prepare() -> None:
+        raise EdgeError("haproxy.bind: missing port")
+
+    assert set(listed("`edges` of a plan")) == set(returns.planned(None, prepare))
+
+
+def test_every_key_and_state_of_a_finding_is_listed():
+    assert listed("`findings`") == list(vars(ok("pods", "edge1", "they answer")))
+    assert set(named(cells("`findings`")["state"])) == set(STATES)
