@@ -31,15 +31,6 @@ print(json.dumps(found))
 
 
 @pytest.fixture(scope="module")
-def wheel(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("wheel")
-    built = [sys.executable, "-m", "pip", "wheel", "-q", "--no-deps", "-w", str(folder), str(ROOT)]
-    subprocess.run(built, check=True, timeout=200, capture_output=True)
-    (found,) = folder.glob("*.whl")
-    return found
-
-
-@pytest.fixture(scope="module")
 def home(wheel, tmp_path_factory):
     """A new environment with the wheel; Salt and other dependencies are those of the tests, the project is not."""
     folder = tmp_path_factory.mktemp("venv")
