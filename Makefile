@@ -40,10 +40,10 @@ docs: venv ## the documentation as a site, in docs/_build; a warning is an error
 	@echo "docs/_build/index.html"
 
 # each of them is run, whatever the one before said
-lint: venv ## ruff, mypy --strict, import-linter; make format mends what can be mended
+lint: venv ## ruff, mypy --strict, import-linter, changelog fragments; make format mends what can be mended
 	@failed=0; \
 	for check in 'python -m ruff check .' 'python -m ruff format --check .' \
-	    'python -m mypy --strict engine/haproxy_edge $(EDGE)' lint-imports; do \
+	    'python -m mypy --strict engine/haproxy_edge $(EDGE)' lint-imports 'python tools/changelog.py check'; do \
 	    echo ".venv/bin/$$check"; .venv/bin/$$check || failed=1; \
 	done; \
 	[ $$failed = 0 ] || { echo 'lint: make format mends what ruff can mend; the rest is told above' >&2; exit 1; }

@@ -1,4 +1,5 @@
-"""What tests and screenshots need on this machine beside the lab: programs that look at it from outside.
+"""What tests and screenshots need on this machine beside the lab: programs that look at it from outside, and such that
+the pages tell people to type.
 
 A list and no more: it is read before there is an environment. The lab itself, and the demo, do without all of them.
 """
@@ -11,6 +12,8 @@ from pathlib import Path
 PACKAGES = (
     ("/usr/bin/chromium", "chromium"),
     ("/usr/bin/promtool", "prometheus"),
+    ("/usr/bin/git", "git"),
+    ("/usr/bin/curl", "curl"),
     ("/usr/bin/optipng", "optipng"),
     ("/usr/share/fonts/opentype/inter", "fonts-inter"),
 )
