@@ -1,5 +1,4 @@
-"""What tests and screenshots need on this machine beside the lab: programs that look at it from outside, and such that
-the pages tell people to type.
+"""What tests and screenshots need on this machine beside the lab: what looks at it from outside, what pages say to type.
 
 A list and no more: it is read before there is an environment. The lab itself, and the demo, do without all of them.
 """
