@@ -41,6 +41,12 @@ def _parser() -> argparse.ArgumentParser:
         sub.set_defaults(call=call)
         return sub
 
+    def passed_on(name: str, call: object, text: str) -> None:
+        # with no sign of an option: all of them are the program's, the first word, too
+        sub = commands.add_parser(name, help=text, add_help=False, prefix_chars="\0")
+        sub.set_defaults(call=call)
+        sub.add_argument("arguments", nargs=argparse.REMAINDER)
+
     command("build", lambda _: topology.build_images(set(image.RELEASES)), "build the edge images that are missing")
     up = command("up", _up, "start the lab and leave it running")
     up.add_argument("--edges", type=int, default=3)
@@ -51,7 +57,7 @@ def _parser() -> argparse.ArgumentParser:
     show.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
     show.add_argument("--started", type=float, help="when its installation began, in seconds since 1970")
     for name, text in (("salt", "salt on the lab's master"), ("salt-run", "a runner on the lab's master")):
-        command(name, _salt(name), text).add_argument("arguments", nargs=argparse.REMAINDER)
+        passed_on(name, _salt(name), text)
     run = command("run", _run, "a command on an edge: run edge1 systemctl status haproxy")
     run.add_argument("edge")
     run.add_argument("arguments", nargs=argparse.REMAINDER)
@@ -59,7 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         ("kubectl", "api", "kubectl on the lab's cluster"),
         ("client", "client", "a command where the clients are"),
     ):
-        command(name, _inside(name, host), text).add_argument("arguments", nargs=argparse.REMAINDER)
+        passed_on(name, _inside(name, host), text)
     return parser
 
 

@@ -1,4 +1,4 @@
-"""What tests and screenshots need on this machine beside the lab: what looks at it from outside, what pages say to type.
+"""What tests and screenshots need on this machine beside the lab: what looks at it from outside and what pages name.
 
 A list and no more: it is read before there is an environment. The lab itself, and the demo, do without all of them.
 """
