@@ -91,7 +91,12 @@ EVERY_KEY: dict[str, Any] = {
         "tune": {"bufsize": 16384},
         "extra": "spread-checks 5",
     },
-    "defaults": {"timeouts": {"client": "5m", "tunnel": "1h"}, "maxconn": 2000, "extra": ["option tcpka"]},
+    "defaults": {
+        "timeouts": {"client": "5m", "tunnel": "1h"},
+        "maxconn": 2000,
+        "log_connections": "all",
+        "extra": ["option tcpka"],
+    },
     "check": {"inter": "1s", "fall": 2, "rise": 1},
     "hard_stop_after": "10m",
     "drain_timeout": 60,

@@ -1,5 +1,6 @@
 """From pillar and snapshots to what a real HAProxy serves."""
 
+import contextlib
 import json
 import socket
 
@@ -7,7 +8,7 @@ import pytest
 from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.spec import BALANCES, PROXY_PROTOCOLS
 
-from tests.functional.edge.backend import connect, name_answered, of, wait_for
+from tests.functional.edge.backend import PATIENCE, connect, name_answered, of, wait_for
 from tests.unit.edge.material import free_port, raw, server, snapshot
 
 
@@ -227,3 +228,28 @@ def test_another_generation_with_the_same_content_changes_no_byte(rig, pods):
     rig.apply(json.dumps({**raw({"websecure": listed}), "generation": 1764000000001}, indent=1))
     assert rig.paths.config.read_bytes() == text
     assert text.endswith(b"\n")
+
+
+@pytest.mark.parametrize(
+    ("logged", "lines"), [({}, 0), ({"log_connections": "failed"}, 0), ({"log_connections": "all"}, 1)]
+)
+def test_a_connection_that_fails_is_always_logged_and_one_that_went_well_only_where_all_are(rig, pods, logged, lines):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as log:
+        log.bind(("127.0.0.1", 0))
+        log.settimeout(PATIENCE)
+        rig.haproxy["global"]["log"] = f"127.0.0.1:{log.getsockname()[1]} local0"
+        rig.haproxy["defaults"] = logged
+        rig.apply(of(pods[0]))
+        with connect(rig) as client:
+            # one that brings nothing is never logged
+            client.sendall(b"something")
+            assert name_answered(client) == pods[0].name
+        pods[0].close()
+        with connect(rig) as client, contextlib.suppress(ConnectionError):
+            client.sendall(b"something")
+            assert client.recv(100) == b""
+        said = []
+        while not any(" SC " in line for line in said):
+            said.append(log.recv(2000).decode())
+    well = [line for line in said if f"websecure/{pods[0].server_name}" in line and " -- " in line]
+    assert len(well) == lines, said

@@ -66,6 +66,11 @@ def test_the_file_ends_in_a_newline_and_has_what_keeps_connections():
     assert text.count("    server ") == 1
 
 
+def test_connections_that_went_well_are_logged_only_where_all_are():
+    assert "\n    option dontlog-normal\n" in skeleton(spec_of())
+    assert "dontlog-normal" not in skeleton(spec_of(defaults={"log_connections": "all"}))
+
+
 def test_balance_source_is_consistent():
     spec = resolve({"frontends": {"a": {"bind": ":1", "port": "a", "balance": "source"}}})
     assert "balance source\n    hash-type consistent" in skeleton(spec)

@@ -114,6 +114,9 @@ def test_a_pillar_that_serves_nothing_is_a_problem():
             "haproxy.defaults.timeouts",
             id="inject",
         ),
+        pytest.param(
+            {"bind": "ipv6@:443", "defaults": {"log_connections": "none"}}, "must be one of failed, all", id="log"
+        ),
         pytest.param({"bind": "ipv6@:443", "drain_timeout": "5m"}, "haproxy.drain_timeout", id="drain_timeout"),
         pytest.param({"bind": "ipv6@:443", "hard_stop_after": 0}, "haproxy.hard_stop_after", id="hard_stop_after"),
     ],

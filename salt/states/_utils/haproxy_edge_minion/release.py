@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "6a816a68948a3c6bb47bcbc1243b99854a8f148f16bd8c15d7b7eff33a9767cf"
+MODULES = "da387f62e1a5eaa8fc3c93230abb8d166d9b6929c64951974cd5070727df1865"

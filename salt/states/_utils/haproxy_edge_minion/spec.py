@@ -17,6 +17,7 @@ DEFAULT_CLUSTER = "default"
 DEFAULT_SERVICE = "kube-system/traefik"
 PROXY_PROTOCOLS = ("v2", "v1", "none")
 BALANCES = ("leastconn", "roundrobin", "source", "random", "first")
+LOGGED = ("failed", "all")
 
 _FRONTEND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
 _SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
@@ -204,6 +205,7 @@ GLOBAL_KEYS = (
 DEFAULTS_KEYS = (
     Key("timeouts", {}, "over the defaults `connect: 2s`, `client: 1h`, `server: 1h`, `check: 2s`", _timeouts),
     Key("maxconn", None, "most connections of one frontend", _optional(_whole(1, 10_000_000))),
+    Key("log_connections", "failed", "which connections get a line in the log: `failed` or `all`", _one_of(*LOGGED)),
     Key("extra", [], "further raw lines of `defaults`", _extra_lines),
 )
 HAPROXY_KEYS = (
