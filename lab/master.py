@@ -5,6 +5,7 @@ It must never write outside its folder: everything Salt would put into /var or /
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import signal
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
+from haproxy_edge.store import Store
 
 from lab import fabric
 from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
@@ -86,6 +88,15 @@ class Master:
         """The master's log file."""
         path = self.directory / "log"
         return path.read_text(errors="replace") if path.exists() else ""
+
+    @functools.cached_property
+    def store(self) -> Store:
+        """The master's own, read as the runner does."""
+        # not above: the lab's small commands would wait for half of Salt
+        import salt.config
+        from haproxy_edge.salt_adapter import SaltCache
+
+        return Store(SaltCache(salt.config.master_config(str(self.directory / "etc/master"))))
 
     def command(self, *arguments: str, program: str = "salt") -> list[str]:
         """The command line of one of Salt's programs on this master."""

@@ -18,6 +18,8 @@ from lab import fabric, tls
 from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
 
 HOST_NAME = "app.lab"
+# ports without PROXY protocol, for clients that come without an edge
+DIRECT = {"https": 8444, "http": 8001}
 # pods are other machines: that this one is busy must not make them slow
 _PRIORITY = ["nice", "-n", "-10"]
 # seconds a pod may take to listen where dozens start at once
@@ -36,6 +38,8 @@ http {{
     server {{
         listen {address}:8443 ssl proxy_protocol;
         listen {address}:8000 proxy_protocol;
+        listen {address}:{direct[https]} ssl;
+        listen {address}:{direct[http]};
         ssl_certificate {certificate.certificate};
         ssl_certificate_key {certificate.key};
         ssl_session_cache off;
@@ -66,7 +70,13 @@ class Pod:
         configuration = self.directory / "nginx.conf"
         bracketed = f"[{self.address}]" if ":" in self.address else self.address
         configuration.write_text(
-            _NGINX.format(directory=self.directory, address=bracketed, certificate=self._certificate, name=self.name)
+            _NGINX.format(
+                directory=self.directory,
+                address=bracketed,
+                certificate=self._certificate,
+                name=self.name,
+                direct=DIRECT,
+            )
         )
         nginx = [*_PRIORITY, "nginx", "-c", str(configuration), "-e", str(self.directory / "error.log")]
         spawn("nginx", netns(namespace, nginx), run=self.directory)

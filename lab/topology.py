@@ -124,6 +124,15 @@ class Lab:
             return len(self.master.salt("-t", "3", "*", "test.ping")) == len(self.edges)
         return False
 
+    def await_confirmed(self) -> None:
+        """Until the engine knows that every edge is right, and has nothing under way."""
+
+        def confirmed() -> bool:
+            edges = (self.master.store.report("default") or {}).get("edges", {}).values()
+            return len(edges) == len(self.edges) and all(edge["behind_since"] is None for edge in edges)
+
+        wait_for(confirmed, 60, "every edge to have confirmed")
+
     def reinstall(self, edge: EdgeHost) -> None:
         """A virgin host of the same name, known to the master by its new key."""
         edge.stop()

@@ -85,13 +85,8 @@ class World:
         return {job for job, row in jobs.items() if row["Function"] in ours and row["Target"] != "unknown-target"}
 
     def await_confirmed(self) -> None:
-        """Until the engine knows that every edge is right, and has nothing under way."""
-
-        def confirmed() -> bool:
-            edges = self.report().get("edges", {}).values()
-            return len(edges) == len(self.lab.edges) and all(edge["behind_since"] is None for edge in edges)
-
-        wait_for(confirmed, 60, "every edge to have confirmed")
+        """See `lab.topology.Lab.await_confirmed`."""
+        self.lab.await_confirmed()
 
     def quiet(self, seconds: float) -> list[str]:
         """The configurations after that long; used to see that nothing happens."""
