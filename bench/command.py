@@ -65,6 +65,8 @@ def run_part(
         result = replace(measure(say, chosen.quick), quick=chosen.quick, machine=facts())
         if chosen.out:
             result.save(chosen.out)
+        for table in result.tables:
+            print(table.text(), end="\n\n")
         return result.figures
 
     return run(f"bench.{part}", figures)

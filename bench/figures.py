@@ -52,7 +52,12 @@ def meets(goal: str, measured: float) -> bool:
 
 def table(figures: Sequence[Figure]) -> str:
     """The figures for people, one a line."""
-    rows = [_TITLES, *((f.name, f.goal, str(f.measured), f.unit, "yes" if f.met else "NO") for f in figures)]
+    rows = [(f.name, f.goal, str(f.measured), f.unit, "yes" if f.met else "NO") for f in figures]
+    return aligned([_TITLES, *rows])
+
+
+def aligned(rows: Sequence[Sequence[str]]) -> str:
+    """A line for each row, one column below the other."""
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 

@@ -8,9 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import itertools
-import os
-import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -19,16 +16,17 @@ from pathlib import Path
 from typing import Any
 
 from bench.borders import Bus
+from bench.pinger import Pinger
+from bench.rollout import PORTS, arrival, as_endpoint, await_serving
 from lab import fabric
 from lab.cluster_objects import Endpoint, endpoint_slice
 from lab.hosts import EdgeHost, children
 from lab.kubeapi.resources import object_path
 from lab.pods import Pod
-from lab.processes import RUN, LabError, netns, run, wait_for
+from lab.processes import RUN, run, wait_for
 from lab.topology import SERVICE, Lab, down
-from lab.traffic import Probe, converged, fetch
+from lab.traffic import Probe
 
-PORTS = {"tcp": 9000}
 # new connections a second to each edge over each family: the resolution of what is measured is 10 ms
 RATE = 100.0
 PILLAR = {
@@ -43,10 +41,8 @@ PILLAR = {
 }
 _NOBODY = "10.245.0.0/16"
 _PER_SLICE = 100
-# seconds: for one change, for edges to serve at first, for thousands of servers to be added and found down
-PATIENCE, START_PATIENCE, SETTLE_PATIENCE = 30.0, 90.0, 180.0
-# seconds an answer from the old set would have to come in to take the verdict back; also the pause between changes
-LOOK_AGAIN = 0.35
+# seconds: for one change, for thousands of servers to be added and found down
+PATIENCE, SETTLE_PATIENCE = 30.0, 180.0
 # seconds in which every connection has to be answered, and fast, for a size to count as settled
 _CALM, _FAST = 3.0, 0.5
 
@@ -85,7 +81,7 @@ class Fleet:
             self._start()
             with contextlib.ExitStack() as stack:
                 self.probe = stack.enter_context(Probe(self.lab.places(9000), rate=RATE, seconds=3600))
-                self._pinger = stack.enter_context(self._start_pinger())
+                self._pinger = stack.enter_context(Pinger())
                 self._bus = stack.enter_context(contextlib.closing(Bus(RUN / "master/etc/master")))
                 self.ping()
                 yield self
@@ -95,13 +91,7 @@ class Fleet:
 
     def ping(self) -> float:
         """Seconds of one `test.ping` round trip of the fleet."""
-        assert self._pinger.stdin and self._pinger.stdout
-        self._pinger.stdin.write("\n")
-        self._pinger.stdin.flush()
-        answer = self._pinger.stdout.readline()
-        if not answer:
-            raise LabError(f"test.ping of the fleet failed; see {RUN}/pinger.log")
-        return float(answer)
+        return self._pinger.ping()
 
     def use(self, *, live: int, dead: int) -> None:
         """Sets of ``live`` pods that answer, beside ``dead`` endpoints that do not; returns when all has settled."""
@@ -156,17 +146,7 @@ class Fleet:
     def _await(self, began: float) -> float:
         names = frozenset(pod.name for pod in self._sets[self._serving])
         places = len(self.lab.edges) * 2
-
-        def moved() -> dict[str, float] | None:
-            found = converged(self.probe.records(), began, names)
-            return found if found and len(found) == places else None
-
-        wait_for(moved, PATIENCE, f"all edges to route to {', '.join(sorted(names))} alone", every=0.01)
-        time.sleep(LOOK_AGAIN)
-        found = moved()
-        if not found:
-            raise LabError("an edge went back to pods that are gone")
-        return max(found.values())
+        return arrival(self.probe, began, names, places=places, patience=PATIENCE)
 
     def _settled(self) -> bool:
         """Nothing but fast answers from the pods that serve, for a while, from every place."""
@@ -182,7 +162,7 @@ class Fleet:
 
     def _live_slice(self) -> dict[str, Any]:
         here, before = self._sets[self._serving], self._sets[self._serving - 1]
-        listed = [_endpoint(pod) for pod in here] + [_endpoint(pod).leaving() for pod in before]
+        listed = [as_endpoint(pod) for pod in here] + [as_endpoint(pod).leaving() for pod in before]
         return endpoint_slice(SERVICE, listed, name="traefik-live", ports=PORTS)
 
     def _list_dead(self, count: int) -> None:
@@ -206,40 +186,7 @@ class Fleet:
         self._sets = [[self.lab.pods.add()] for _ in range(3)]
         self._put(self._live_slice())
         self._say("the engine orders the first apply: package, configuration, service on every edge")
-        for place in self.lab.places(9000):
-            wait_for(lambda place=place: not fetch(place).failed, START_PATIENCE, f"{place.name} to serve", every=0.3)  # type: ignore[misc]
-
-    def _start_pinger(self) -> subprocess.Popen[str]:
-        command = [
-            sys.executable,
-            "-m",
-            "bench.fleet_ping",
-            str(RUN / "master/etc/master"),
-            "roles:haproxy-edge",
-            "grain",
-        ]
-        with (RUN / "pinger.log").open("w") as log:
-            return _Ending(
-                netns(fabric.namespace("master"), command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=Path(__file__).resolve().parent.parent,
-                env={**os.environ, "PYTHONWARNINGS": "ignore"},
-            )
-
-
-class _Ending(subprocess.Popen[str]):
-    """Ended with its block: it reads until its input is closed."""
-
-    def __exit__(self, *_: object) -> None:
-        if self.stdin:
-            self.stdin.close()
-        try:
-            self.wait(10)
-        except subprocess.TimeoutExpired:
-            self.kill()
+        await_serving(self.lab)
 
 
 class _JobMemory:
@@ -275,7 +222,3 @@ def _peak_mb(pid: int) -> float:
             if line.startswith("VmHWM:"):
                 return int(line.split()[1]) * 1024 / 1e6
     return 0.0
-
-
-def _endpoint(pod: Pod) -> Endpoint:
-    return Endpoint(pod.name, pod.address, pod.node)

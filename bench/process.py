@@ -36,6 +36,10 @@ class Process:
         """VmRSS: what it has of pages shared with the master counts in full."""
         return self._field("status", "VmRSS")
 
+    def proportional_mb(self) -> float:
+        """Pss: of a page that several processes share it has its part, so that a sum counts each page once."""
+        return self._field("smaps_rollup", "Pss")
+
     def private_mb(self) -> float:
         """What would be freed if it ended."""
         return self._field("smaps_rollup", "Private_Clean") + self._field("smaps_rollup", "Private_Dirty")

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, meets
+from bench.figures import Figure, aligned, meets
 
 KINDS = ("bars", "lines", "loglog", "waterfall", "cdf")
 Cell = str | int | float | bool | None
@@ -31,6 +31,11 @@ class Table:
     columns: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     note: str = ""
+
+    def text(self) -> str:
+        """For people at a terminal."""
+        rows = [["" if cell is None else str(cell) for cell in row] for row in self.rows]
+        return "\n".join([self.title, aligned([list(self.columns), *rows])])
 
 
 @dataclass(frozen=True)

@@ -1,7 +1,8 @@
 """The plain TCP backend of one pod: tells its name and who the PROXY header said the client is, then echoes.
 
 ``python -m lab.pod_backend NAME ADDRESS LOG``. Every connection leaves one line in LOG: ``v2 10.90.0.3 40312``,
-``local`` for a health check, or ``bad`` and why.
+``local`` for a health check, or ``bad`` and why. SIGUSR1 has it take no new connection while open ones go on, as a
+server does that was told to end; SIGUSR2 has it listen again.
 
 One loop over epoll and plain sockets: pods are started by the dozen and answer hundreds of connections a second on a
 machine they share with all that is tested.
@@ -10,6 +11,7 @@ machine they share with all that is tested.
 from __future__ import annotations
 
 import select
+import signal
 import socket
 import sys
 import time
@@ -40,20 +42,31 @@ class Backend:
         self._log = log.open("a", buffering=1)
         self._epoll = select.epoll()
         self._clients: dict[int, Client] = {}
-        family = socket.AF_INET6 if ":" in address else socket.AF_INET
-        self._listener = socket.create_server((address, PORT), family=family, backlog=_BACKLOG)
-        self._listener.setblocking(False)
-        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+        self._address = address
+        self._listen()
 
     def run(self) -> None:
         """For ever."""
+        signal.signal(signal.SIGUSR1, self._refuse)
+        signal.signal(signal.SIGUSR2, self._listen)
         while True:
             for descriptor, _ in self._epoll.poll(1.0):
                 if descriptor == self._listener.fileno():
                     self._accept()
-                else:
-                    self._receive(self._clients[descriptor])
+                # a listener that was closed a moment ago is nobody
+                elif client := self._clients.get(descriptor):
+                    self._receive(client)
             self._give_up_on_the_silent()
+
+    def _listen(self, *_: object) -> None:
+        family = socket.AF_INET6 if ":" in self._address else socket.AF_INET
+        self._listener = socket.create_server((self._address, PORT), family=family, backlog=_BACKLOG)
+        self._listener.setblocking(False)
+        self._epoll.register(self._listener.fileno(), select.EPOLLIN)
+
+    def _refuse(self, *_: object) -> None:
+        # closing takes it out of the epoll, too
+        self._listener.close()
 
     def _accept(self) -> None:
         try:

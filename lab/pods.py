@@ -6,6 +6,7 @@ case, with no warning at all.
 
 from __future__ import annotations
 
+import os
 import shutil
 import signal
 import sys
@@ -15,7 +16,7 @@ from collections import deque
 from pathlib import Path
 
 from lab import fabric, tls
-from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
+from lab.processes import RUN, LabError, end, netns, recorded, run, spawn, wait_for
 
 HOST_NAME = "app.lab"
 # ports without PROXY protocol, for clients that come without an edge
@@ -99,6 +100,21 @@ class Pod:
     def backend_log(self) -> Path:
         """One line per connection to the TCP backend, see `lab.pod_backend`."""
         return self.directory / "backend.log"
+
+    def refuse(self) -> None:
+        """Take no new connection at the TCP backend, as a server that was told to end; open ones go on."""
+        self._tell_backend(signal.SIGUSR1)
+
+    def accept(self) -> None:
+        """The end of `refuse`; returns when it listens."""
+        self._tell_backend(signal.SIGUSR2)
+        wait_for(self._accepts, _PATIENCE, f"pod {self.name} to accept again (see {self.directory})", every=0.02)
+
+    def _tell_backend(self, number: signal.Signals) -> None:
+        pid = recorded(self.directory / "backend.pid")
+        if pid is None:
+            raise LabError(f"pod {self.name}: its TCP backend is gone (see {self.directory}/backend.log)")
+        os.kill(pid, number)
 
     def stop(self) -> None:
         """Stop accepting, let open requests end."""

@@ -1,10 +1,11 @@
-"""What tests and screenshots need on this machine beside the lab: what looks at it from outside and what pages name.
+"""What tests, screenshots and benchmarks need on this machine beside the lab: what looks at it, or is named by pages.
 
 A list and no more: it is read before there is an environment. The lab itself, and the demo, do without all of them.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 # (a file of the package, Debian package)
@@ -16,8 +17,13 @@ PACKAGES = (
     ("/usr/bin/optipng", "optipng"),
     ("/usr/share/fonts/opentype/inter", "fonts-inter"),
 )
+# how a playbook comes to an edge
+BENCH = (
+    ("/usr/bin/ssh", "openssh-client"),
+    ("/usr/bin/ssh-keygen", "openssh-client"),
+)
 
 
-def missing() -> list[str]:
-    """Debian packages the host lacks."""
-    return [package for path, package in PACKAGES if not Path(path).exists()]
+def missing(packages: Sequence[tuple[str, str]]) -> list[str]:
+    """Of these, the Debian packages the host lacks."""
+    return [package for path, package in packages if not Path(path).exists()]

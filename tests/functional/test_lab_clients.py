@@ -55,6 +55,19 @@ def test_a_pod_tells_its_name_and_the_client_of_the_header_and_echoes_what_follo
     assert "v2 192.0.2.7 40312" in backend[1].read_text().splitlines()
 
 
+def test_a_pod_that_was_told_to_end_takes_no_new_connection_and_lets_open_ones_go_on(backend):
+    process, _ = backend
+    with _talk(HEADER) as connection:
+        answer = connection.makefile()
+        answer.readline()
+        process.send_signal(signal.SIGUSR1)
+        wait_for(lambda: not _accepts(), 60, "the backend to refuse")
+        connection.sendall(b"hello\n")
+        assert answer.readline() == "hello\n"
+        process.send_signal(signal.SIGUSR2)
+        wait_for(_accepts, 60, "the backend to accept again")
+
+
 def test_a_health_check_is_noted_as_such_and_gets_no_answer(backend):
     with _talk(LOCAL) as connection:
         assert connection.recv(100) == b""
