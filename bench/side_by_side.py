@@ -36,8 +36,8 @@ ROUNDS, QUICK_ROUNDS = 3, 1
 RATE, STREAMS = hot_fleet.RATE, 2
 # seconds: nothing changes, for what is used at rest; after the last change, for what it has begun to end
 REST, AFTERMATH = 4.0, 1.0
-# seconds: for one change, for HAProxy's socket, the longest the load may last
-PATIENCE, ASK_PATIENCE, LONGEST = 60.0, 5.0, 3600.0
+# seconds: for one change, for another to take over, for HAProxy's socket, the longest the load may last
+PATIENCE, HAND_OVER_PATIENCE, ASK_PATIENCE, LONGEST = 60.0, 120.0, 5.0, 3600.0
 # pings at each turn of the hot lane
 PINGS = 8
 PILLAR = {"haproxy": {**hot_fleet.PILLAR["haproxy"], "check": {"inter": "1s"}}}
@@ -124,7 +124,7 @@ class Stage:
             self._say(f"{way.name} takes over")
             self._owner.end()
             self._owner = way
-            self._rollout.hand_over(way.begin, PATIENCE)
+            self._rollout.hand_over(way.begin, HAND_OVER_PATIENCE)
         way.settle()
         self._rollout.await_end_of_former()
 
