@@ -20,10 +20,11 @@ from bench.result import Plot, Series
 # middle tones: nearly the same contrast on white and on the site's dark ground, whichever the reader has chosen
 TEXT, GRID = "#777d87", "#8a919c55"
 COLOURS = ("#3b82c4", "#d9772b", "#3a9d5d", "#9b6bc4", "#c9504f", "#2a9a9a", "#a1872f")
-_STYLE = {
+_STYLE: dict[Any, Any] = {
     "svg.fonttype": "none",
     "svg.hashsalt": "salt-haproxy-edge",
-    "font.family": ["DejaVu Sans", "Verdana", "sans-serif"],
+    "font.family": "sans-serif",
+    "font.sans-serif": ["DejaVu Sans"],
     "font.size": 10,
     "text.color": TEXT,
     "axes.labelcolor": TEXT,
@@ -40,7 +41,7 @@ _STYLE = {
     "grid.linewidth": 0.7,
 }
 # inches
-_WIDTH, _HEIGHT, _PER_BAR, _AROUND_BARS = 8.6, 4.6, 0.3, 1.35
+_WIDTH, _HEIGHT, _PER_BAR, _AROUND_BARS = 8.6, 4.6, 0.26, 1.3
 # the largest over the smallest from which only a logarithmic axis shows both
 _WIDE = 30.0
 
@@ -153,7 +154,7 @@ def _loglog(axes: Any, plot: Plot) -> None:
     axes.set_xscale("log")
     axes.set_yscale("log")
     for row, one in enumerate(plot.series):
-        points = [(float(x), y) for x, y in one.points if float(x) > 0 and y > 0]
+        points = sorted((float(x), y) for x, y in one.points if float(x) > 0 and y > 0)
         colour = COLOURS[row % len(COLOURS)]
         axes.plot(*zip(*points, strict=True), "o", color=colour, markersize=5)
         if one.fit:

@@ -20,6 +20,8 @@ from bench.figures import figure
 from bench.hot import percentile
 from bench.hot_fleet import PILLAR, Fleet, Moved
 from bench.inotify import CREATED, MOVED_IN, OPENED, REMOVED, Seen, Watches
+from bench.judging import ROUNDS, Judging, judging
+from bench.judging import table as judging_table
 from bench.result import Plot, Result, Series, Table
 from bench.way import AFTERWARDS, OURS, SALT, WAY, OnEdge, Step, Unseen, by_owner, costs, largest, medians, on_edge
 from lab.hosts import EdgeHost
@@ -162,7 +164,7 @@ def taken(borders: Borders, fleet: Fleet, count: int, say: Say, what: str) -> Ta
     return found
 
 
-def result(usual: Taken, many: Taken) -> Result:
+def result(usual: Taken, many: Taken, judged: Sequence[Judging]) -> Result:
     """All of it from what was taken."""
     total = statistics.median(sum(way.values()) for way in usual.way)
     ping = statistics.median(usual.pings) * 1000
@@ -186,8 +188,8 @@ def result(usual: Taken, many: Taken) -> Result:
             f"The largest step that is ours is *{dearest.name}*: {usual.steps[dearest.name]:.1f} ms.",
             f"Followed all the way were {len(usual.way)} of {len(usual.moved)} changes.",
         ],
-        tables=[_table(usual, many), _salts(usual, ping)],
-        plots=[_waterfall(usual, owners)],
+        tables=[_table(usual, many), _salts(usual, ping), judging_table(judged)],
+        plots=[_waterfall(usual)],
     )
 
 
@@ -216,10 +218,11 @@ def _salts(usual: Taken, ping: float) -> Table:
     return Table("What is Salt's", ["step", "what happens", "ms, p50", "% of a test.ping"], rows)
 
 
-def _waterfall(usual: Taken, owners: Mapping[str, float]) -> Plot:
+def _waterfall(usual: Taken) -> Plot:
     series = [
         Series(owner, [(step.name, round(usual.steps[step.name], 2)) for step in WAY if step.owner == owner])
-        for owner in owners
+        # in the order of the way, so that each keeps its colour
+        for owner in dict.fromkeys(step.owner for step in WAY)
     ]
     return Plot(
         "waterfall",
@@ -250,7 +253,11 @@ def measure(say: Say, quick: bool) -> Result:
             show(usual, say)
             fleet.use(live=2, dead=MANY)
             many = taken(borders, fleet, many_count, say, f"the same beside {MANY:,} others")
-    return result(usual, many)
+        fleet.use(live=2, dead=0)
+        say("judging the file, before and now")
+        # one of each release
+        judged = [judging(edge, 3 if quick else ROUNDS) for edge in (fleet.lab.edges[0], fleet.lab.edges[2])]
+    return result(usual, many, judged)
 
 
 if __name__ == "__main__":

@@ -36,7 +36,7 @@ WAY = (
     Step("render, match, publish", SALT, "published", "YAML, the grain's target, the job cache, the publish"),
     Step("to the minion, fork", SALT, "forked", "encryption, both ways; a process for the job"),
     Step("to our module", SALT, "loading", "the job's loader, until it opens our module"),
-    Step("import our code", OURS, "begun", "`haproxy_edge` and its package, in each job anew"),
+    Step("load our module", OURS, "begun", "in each job anew; its package is in the minion already"),
     Step("check the snapshots", OURS, "locked", "as if the master could be wrong; then the edge's lock"),
     Step("save the snapshots", OURS, "saved", "on the disk before they are used"),
     Step("load the record", OURS, "loaded", "what the file holds, the servers that are wanted"),
@@ -47,7 +47,8 @@ WAY = (
 # what follows while traffic flows already
 AFTERWARDS = (
     Step("prove", HAPROXY, "proven", "asked again: does it serve what it should"),
-    Step("write the file", OURS, "filed", "filled, judged by `haproxy -c`, replaced, on the disk"),
+    Step("judge the file", HAPROXY, "judged", "filled, then `haproxy -c`"),
+    Step("write the file", OURS, "filed", "replaced, on the disk; the record of it, too"),
     Step("sign", OURS, "signed", "number, HMAC"),
     Step("return", SALT, "returned", "to the master, through its workers to the bus"),
 )
@@ -59,6 +60,7 @@ _TOLD = {
     "look": "looked",
     "runtime": "moved",
     "prove": "proven",
+    "judge": "judged",
     "file": "filed",
 }
 

@@ -42,7 +42,7 @@ def test_the_account_of_a_sync_tells_what_was_done_and_how_long_each_step_took(s
     account = edge.account()
     assert account["servers"] == {"added": 2, "changed": 0, "drained": 1, "removed": 0}
     assert account["reload"] is None
-    assert list(account["steps_ms"]) == ["save", "load", "look", "runtime", "prove", "file"]
+    assert list(account["steps_ms"]) == ["save", "load", "look", "runtime", "prove", "judge", "file"]
     assert account["ms"] >= sum(account["steps_ms"].values()) * 0.99
     assert account["haproxy"] and VERSION.startswith(account["haproxy"])
     assert account["serves"]["default kube-system/traefik"]["generation"] == 11

@@ -29,7 +29,8 @@ STEPS_MS = {
     "look": 4.0,
     "runtime": 3.0,
     "prove": 4.0,
-    "file": 40.0,
+    "judge": 30.0,
+    "file": 10.0,
 }
 EDGE = OnEdge(0.060, 0.070, 0.091, 0.190, 0.110, STEPS_MS, ms=56.5)
 SHORT = (Step("one", OURS, "a", ""), Step("two", SALT, "b", ""), Step("three", OURS, "c", ""))

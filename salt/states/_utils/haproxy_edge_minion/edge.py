@@ -287,6 +287,8 @@ class Edge:
                 self.config.check(applied.text, applied.spec)
             except EdgeError as error:
                 raise StateNeeded(str(error)) from error
+            finally:
+                self.deeds.watch.lap("judge")
             self._put(applied)
         self.deeds.watch.lap("file")
 

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "da387f62e1a5eaa8fc3c93230abb8d166d9b6929c64951974cd5070727df1865"
+MODULES = "b30ce405fce64aca435a6905c82d09cffad6c4a531f03840a601e8ed91d4ebdc"
