@@ -90,8 +90,9 @@ shell: venv ## a shell in which salt, kubectl and client are those of the runnin
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
 	@python3 tools/modules_digest.py
 
-generated: modules-digest ## what is made of the code: that digest, and the tables of docs/; then look at git diff
+generated: modules-digest ## what is made of the code: that digest, the tables of docs/, the list of field failures; then look at git diff
 	@python3 tools/doc_tables.py
+	@python3 -m tests.field_failures
 
 lab: venv ## start the lab: edges, master, cluster, pods
 	@$(PYTHON) -m lab up

@@ -14,6 +14,8 @@ import pytest
 import salt._logging
 from hypothesis import settings
 
+from tests.field_failures import MARK, keywords
+
 HERE = Path(__file__).parent
 STAGES = ("unit", "functional", "e2e")
 IN_CI = os.environ.get("CI", "").lower() in ("1", "true", "yes")
@@ -28,6 +30,14 @@ def pytest_configure(config: pytest.Config) -> None:
     # Salt keeps every message until its logging is configured, and prints a hundred thousand of them at the end
     salt._logging.shutdown_temp_handler()
     config.addinivalue_line("markers", "root: needs root and the lab; every test in tests/e2e has it by its place")
+    config.addinivalue_line("markers", f"{MARK}(*names): keeps these failures away, see docs/field-failures.md")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """A failure of the field is found by its words and by its public issues, too."""
+    for mark in item.iter_markers(MARK):
+        for name in mark.args:
+            item.extra_keyword_matches.update(keywords(name))
 
 
 @pytest.hookimpl(trylast=True)

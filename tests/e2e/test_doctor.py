@@ -26,12 +26,14 @@ def test_a_healthy_chain_has_nothing_wrong(settled):
         assert {finding["subject"] for finding in findings if finding["check"] == check} == edges
 
 
+@pytest.mark.field_failure("a PROXY header that does not fit")
 def test_a_healthy_chain_proves_that_the_client_s_address_is_believed(settled):
     proven = [finding for finding in visit(settled.lab) if finding["check"] == "proxy-protocol"]
     assert len(proven) == 2 * len(settled.lab.edges)
     assert all("believed" in finding["found"] and finding["state"] == "ok" for finding in proven)
 
 
+@pytest.mark.field_failure("a PROXY header that does not fit")
 @pytest.mark.parametrize("group", GROUPS)
 def test_every_planted_fault_is_named(world, group):
     with planted(GROUPS[group], world.lab, world.pods):

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lab.processes import wait_for
 
 
@@ -26,6 +28,7 @@ def test_the_schedule_is_set_by_the_state_and_asks_nothing_of_the_master(world):
     assert "scheduler_before_connect: True" in edge.path("/etc/salt/minion.d/haproxy-edge.conf").read_text()
 
 
+@pytest.mark.field_failure("what runs is not what the file says")
 def test_verify_finds_parity_and_names_what_somebody_did_by_hand_which_reconcile_mends_without_a_master(world):
     edge = world.lab.edges[0]
     assert _local(edge, "verify") == {"parity": True, "differences": []}

@@ -14,6 +14,7 @@ from lab.traffic import Probe, fetch
 RBAC = CHECKOUT / "deploy/rbac.yaml"
 
 
+@pytest.mark.field_failure("conditions misread", "connections cut, or old workers pile up")
 def test_ten_rolling_changes_fail_no_connection(world):
     lab, pods = world.lab, list(world.pods)
     with Probe(lab.places(9000), rate=20, seconds=240) as probe:
@@ -32,6 +33,7 @@ def test_ten_rolling_changes_fail_no_connection(world):
     world.pods = pods
 
 
+@pytest.mark.field_failure("connections cut, or old workers pile up")
 def test_pods_come_and_go_without_a_new_worker(world):
     lab = world.lab
     before = {edge.name: world.worker(edge) for edge in lab.edges}
@@ -44,6 +46,7 @@ def test_pods_come_and_go_without_a_new_worker(world):
     assert {edge.name: world.worker(edge) for edge in lab.edges} == before
 
 
+@pytest.mark.field_failure("a PROXY header that does not fit")
 @pytest.mark.parametrize("version", [4, 6])
 def test_the_client_s_address_reaches_the_pod_across_address_families(world, version):
     lab = world.lab
@@ -61,6 +64,7 @@ def test_the_client_s_address_reaches_the_pod_across_address_families(world, ver
     pods[0].stop()
 
 
+@pytest.mark.field_failure("null where a list was expected")
 def test_an_emptied_service_is_held_for_its_grace_and_returns_at_once(world):
     lab = world.lab
     lab.serve([])
@@ -70,6 +74,7 @@ def test_an_emptied_service_is_held_for_its_grace_and_returns_at_once(world):
     world.await_servers(world.pods)
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice", "a reload for nothing new")
 def test_shuffled_slices_change_nothing(world):
     lab = world.lab
     before = world.quiet(0)
@@ -86,6 +91,7 @@ def test_the_node_of_each_pod_stands_at_its_server_line(world):
         assert line.endswith(f"# node {pod.node}")
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 def test_an_api_server_that_is_away_and_then_forbids_changes_no_edge_and_is_caught_up_with(world):
     cluster, before = world.lab.cluster, world.quiet(0)
     binding = next(item for item in yaml.safe_load_all(RBAC.read_text()) if item["kind"] == "RoleBinding")
@@ -102,6 +108,7 @@ def test_an_api_server_that_is_away_and_then_forbids_changes_no_edge_and_is_caug
 # a real API server has no switches for these; what it can be made to do is above
 if lab_cluster().is_embedded:
 
+    @pytest.mark.field_failure("an API error read as no endpoints", "a watch that ends in silence")
     @pytest.mark.parametrize(
         "fault",
         [{"kind": "status", "code": code} for code in (401, 403, 429, 500)]
@@ -116,6 +123,7 @@ if lab_cluster().is_embedded:
         lab.cluster.clear_faults()
         world.await_servers(world.pods[:2])
 
+    @pytest.mark.field_failure("an API error read as no endpoints", "a watch that ends in silence")
     def test_watches_that_only_err_are_made_up_for_by_lists(world):
         world.lab.cluster.fault("error_event", verb="watch", code=500)
         world.lab.serve(world.pods[:2])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 
+import pytest
+
 from lab.processes import wait_for
 
 
@@ -41,6 +43,7 @@ def test_a_change_goes_out_as_one_sync_and_as_no_state(world):
     _back(world, pods)
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_that_slept_through_a_change_is_brought_right_without_another(world):
     sleeper, *awake = world.lab.edges
     sleeper.run(["systemctl", "stop", "salt-minion"])
@@ -68,6 +71,7 @@ def test_an_haproxy_that_was_stopped_serves_again_after_the_next_change(world):
     _back(world, pods)
 
 
+@pytest.mark.field_failure("a change lost between two publishes")
 def test_an_older_snapshot_never_replaces_a_newer_one(world):
     edge = world.lab.edges[0]
     old = _snapshot(world, edge)

@@ -25,6 +25,11 @@ STREAMS = 3
 NOTICED_AFTER, DYING = 1.0, 0.5
 
 
+@pytest.mark.field_failure(
+    "connections cut, or old workers pile up",
+    "a PROXY header that does not fit",
+    "Salt loses or doubles",
+)
 # about a minute; more on a machine that has other things to do
 @pytest.mark.timeout(600)
 def test_two_hundred_changes_under_load_cost_no_connection_no_stream_and_no_reload(world):

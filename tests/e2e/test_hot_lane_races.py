@@ -99,6 +99,7 @@ def _await_parity(edge):
     wait_for(lambda: _local(edge, "haproxy_edge.verify")["parity"], MENDED, f"{edge.name} to be right", every=1)
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_of_two_syncs_at_once_the_newer_wins_whichever_comes_first(world, edge):
     old, new = _newer(edge, 1, world.pods[:2]), _newer(edge, 2, world.pods[:1])
     lock, worker = Lock(edge), world.worker(edge)
@@ -126,6 +127,7 @@ def test_an_old_sync_after_a_new_one_changes_nothing(world, edge):
     assert _local(edge, "haproxy_edge.verify")["parity"]
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_a_sync_during_a_state_run_is_not_undone_by_it(world, edge):
     lock, worker = Lock(edge), world.worker(edge)
     with ThreadPoolExecutor(1) as pool:
@@ -141,6 +143,7 @@ def test_a_sync_during_a_state_run_is_not_undone_by_it(world, edge):
     assert world.worker(edge) == worker
 
 
+@pytest.mark.field_failure("what runs is not what the file says")
 def test_a_sync_during_a_reload_ends_in_what_was_last(world, edge):
     with ThreadPoolExecutor(1) as pool:
         for pods in (world.pods[:2], world.pods, world.pods[1:]):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from lab.master import CHECKOUT
 from lab.topology import PILLAR
 
@@ -17,6 +19,7 @@ dd if=/dev/zero of=/var/lib/haproxy-edge/filler bs=1k 2>/dev/null && exit 1 || e
 CONFIGURED, SERVING = "haproxy_edge.configured", "haproxy_edge.serving"
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 def test_a_second_run_changes_nothing(world):
     before = {edge.name: world.worker(edge) for edge in world.lab.edges}
     for states in world.apply().values():
@@ -125,6 +128,7 @@ def test_a_service_nobody_has_seen_is_named_and_the_rest_serves_on(world):
     assert world.servers(edge) == {pod.name for pod in world.pods}
 
 
+@pytest.mark.field_failure("a reload believed to have worked")
 def test_a_port_that_is_taken_fails_with_the_reason_and_the_last_good_file_serves_on(world):
     edge = world.lab.edges[0]
     edge.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8888"])

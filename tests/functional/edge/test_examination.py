@@ -83,6 +83,7 @@ def greets(connection):
     connection.recv(4096)
 
 
+@pytest.mark.field_failure("a PROXY header that does not fit")
 @pytest.mark.parametrize(
     ("talk", "verdict", "shown"),
     [

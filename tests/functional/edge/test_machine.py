@@ -11,6 +11,9 @@ from tests.functional.edge.machine import SETTINGS, EdgeMachine
 STEPS = 1000
 
 
+@pytest.mark.field_failure(
+    "what runs is not what the file says", "a server deleted with live sessions, its name used again"
+)
 @pytest.mark.timeout(900)  # the release's image may have to be built first
 @pytest.mark.root
 @pytest.mark.parametrize("release", RELEASES)

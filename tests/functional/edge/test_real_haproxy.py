@@ -23,6 +23,7 @@ def test_from_nothing_to_serving_and_a_second_time_nothing(rig, pods):
     assert (rig.paths.config.read_text(), rig.worker(), rig.service.reloads) == (text, worker, 0)
 
 
+@pytest.mark.field_failure("connections cut, or old workers pile up")
 def test_pods_come_and_go_without_a_reload(rig, pods):
     rig.apply(of(pods[0]))
     worker = rig.worker()
@@ -33,6 +34,7 @@ def test_pods_come_and_go_without_a_reload(rig, pods):
     assert (rig.worker(), rig.service.reloads, rig.leftovers()) == (worker, 0, set())
 
 
+@pytest.mark.field_failure("what runs is not what the file says")
 def test_a_server_added_at_run_time_gets_the_same_proxy_header_and_check_as_one_of_the_file(rig, pods):
     rig.apply(of())
     rig.apply(of(pods[0]))
@@ -43,6 +45,7 @@ def test_a_server_added_at_run_time_gets_the_same_proxy_header_and_check_as_one_
     assert running.checked
 
 
+@pytest.mark.field_failure("what runs is not what the file says")
 def test_what_runs_after_a_reload_is_what_ran_before_it(rig, pods):
     rig.apply(of(pods[0]))
     rig.apply(snapshot(pods[0].as_server(state="draining"), pods[1].as_server()))
@@ -53,6 +56,7 @@ def test_what_runs_after_a_reload_is_what_ran_before_it(rig, pods):
     assert rig.api.running().servers == before
 
 
+@pytest.mark.field_failure("conditions misread")
 def test_a_draining_server_keeps_its_connections_and_gets_no_new_one(rig, pods):
     rig.apply(of(pods[0]))
     with connect(rig) as held:
@@ -81,6 +85,7 @@ def test_every_balance_and_proxy_protocol_takes_servers_at_run_time(rig, pods, b
     assert rig.service.reloads == 0
 
 
+@pytest.mark.field_failure("a server deleted with live sessions, its name used again")
 def test_a_removed_server_keeps_its_sessions_until_they_end(rig, pods):
     rig.apply(of(pods[0]))
     with connect(rig) as held:
@@ -93,6 +98,7 @@ def test_a_removed_server_keeps_its_sessions_until_they_end(rig, pods):
     wait_for(lambda: rig.apply(of(pods[1])) == (None, ()) and not rig.leftovers())
 
 
+@pytest.mark.field_failure("a server deleted with live sessions, its name used again")
 def test_the_same_server_coming_back_while_it_drains_away_is_served_at_once(rig, pods):
     rig.apply(of(pods[0]))
     with connect(rig) as held:
@@ -140,6 +146,7 @@ def test_a_server_somebody_put_into_maintenance_by_hand_is_brought_back(rig, pod
     assert (step.action, rig.runs()) == ("adjust", {pods[0].server_name: 100})
 
 
+@pytest.mark.field_failure("a reload believed to have worked")
 def test_a_port_in_use_fails_the_reload_and_everything_that_ran_goes_on_with_the_pods_of_now(rig, pods):
     rig.apply(of(pods[0]))
     with socket.create_server(("127.0.0.1", 0)) as taken, connect(rig) as held:
@@ -211,6 +218,7 @@ def test_an_older_haproxy_that_refuses_a_command_is_reloaded_with_its_words_as_r
     assert rig.runs() == {pod.server_name: 100 for pod in pods[:2]}
 
 
+@pytest.mark.field_failure("growth past a limit")
 def test_growth_from_nothing_to_thousands_and_back(rig):
     many = [server(f"10.1.{n // 250}.{n % 250 + 1}") for n in range(3000)]
     rig.apply(of())
@@ -221,6 +229,7 @@ def test_growth_from_nothing_to_thousands_and_back(rig):
     assert (rig.worker(), rig.leftovers()) == (worker, set())
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 def test_another_generation_with_the_same_content_changes_no_byte(rig, pods):
     listed = [pod.as_server() for pod in pods]
     rig.apply(json.dumps(raw({"websecure": listed}), sort_keys=True))

@@ -194,6 +194,7 @@ def test_a_reload_that_failed_is_not_tried_again_every_minute(serving, pods):
     assert serving.runs() == {pods[2].server_name: 100}
 
 
+@pytest.mark.field_failure("a reload believed to have worked")
 def test_haproxys_master_killed_in_the_middle_of_a_reload_ends_in_a_serving_edge(serving, pods):
     wider = {**serving.haproxy, "check": {"fall": 4}}
     reload = serving.service.reload
@@ -231,6 +232,7 @@ def test_an_older_haproxy_is_reloaded_for_its_servers_with_that_as_reason(servin
     assert serving.edge.serve() is None
 
 
+@pytest.mark.field_failure("a reload believed to have worked")
 def test_a_reload_that_haproxy_lost_is_sent_again(serving, pods, monkeypatch):
     """Its master loses one that comes while it starts itself anew."""
     monkeypatch.setattr("haproxy_edge_minion.process._LOST", 0.2)

@@ -70,6 +70,7 @@ def test_a_reload_is_accounted_with_its_reason(serving):
     assert "reload" in account["steps_ms"]
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 def test_the_same_again_does_nothing(serving):
     serving.edge.sync(offered(NEW, generation=11))
     before = serving.paths.config.stat()
@@ -77,6 +78,7 @@ def test_the_same_again_does_nothing(serving):
     assert serving.paths.config.stat() == before
 
 
+@pytest.mark.field_failure("a change lost between two publishes", "Salt loses or doubles")
 def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
     serving.edge.sync(offered(NEW, generation=12))
     told = serving.edge.sync(offered(OLD, generation=11)).told
@@ -85,6 +87,7 @@ def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
     assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_a_state_run_that_waited_with_an_older_snapshot_keeps_the_newer_one(serving):
     serving.edge.sync(offered(NEW, generation=12))
     serving.apply(snapshot(OLD, generation=11))

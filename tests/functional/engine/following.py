@@ -84,11 +84,19 @@ class Follower:
             self.sizes.append(len(self.addresses()))
         return change
 
-    def addresses(self):
-        """Of all servers the view has now."""
+    def servers(self):
+        """All that the view has now."""
         merged = self._view.merged(SERVICE)
         assert merged is not None, "no list yet"
-        return sorted({server.address for servers in merged.ports.values() for server in servers})
+        return [server for servers in merged.ports.values() for server in servers]
+
+    def addresses(self):
+        """Of all servers the view has now."""
+        return sorted({server.address for server in self.servers()})
+
+    def places(self):
+        """``address:port`` of all servers the view has now, in their order."""
+        return [f"{server.address}:{server.port}" for server in self.servers()]
 
     def until_condition(self, name):
         while not (isinstance(change := self._next(f"condition {name}"), Condition) and change.name == name):

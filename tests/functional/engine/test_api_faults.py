@@ -36,6 +36,7 @@ def break_(api, **fault):
     api.end_watches()
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize(("fault", "condition"), FAULTS)
 def test_an_api_error_is_never_read_as_no_endpoints(api, follower, fault, condition):
     break_(api, **fault)
@@ -50,6 +51,7 @@ def test_an_api_error_is_never_read_as_no_endpoints(api, follower, fault, condit
     assert follower.conditions.count(condition) == 1
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize(("fault", "condition"), FAULTS)
 def test_an_api_that_is_broken_from_the_start_is_unknown_and_not_empty(api, follow, fault, condition):
     api.fault(user=ENGINE, path=SLICES, **({**fault, "verb": "list"} if fault["kind"] == "error_event" else fault))
@@ -91,6 +93,7 @@ def test_an_api_that_asks_for_patience_gets_it(api, follower):
     assert follower.waits[0] == 7
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_a_watch_that_goes_mute_is_torn_down_within_its_read_timeout_and_listed_anew(api, follower):
     api.fault("stall", user=ENGINE, verb="watch", times=1)
     api.client.create(SLICES, slice_of(NEW, name="traefik-2"))
@@ -101,6 +104,34 @@ def test_a_watch_that_goes_mute_is_torn_down_within_its_read_timeout_and_listed_
     assert follower.freshness.relists == {"timeout": 1}
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
+def test_a_410_in_the_stream_is_a_new_list_with_the_deletions_that_were_missed(api, follower):
+    api.fault("drop", user=ENGINE, verb="list")
+    api.fault("error_event", user=ENGINE, verb="watch", code=410, times=1)
+    follower.until_condition("dropped")
+    api.client.create(SLICES, slice_of(NEW, name="traefik-2"))
+    api.client.delete(f"{SLICES}/traefik-1")
+    api.clear_faults()
+    follower.until_addresses(NEW)
+
+    assert min(follower.sizes) == 1
+    assert follower.freshness.relists["http-410"] == 1
+
+
+@pytest.mark.field_failure("a watch that ends in silence")
+def test_a_watch_that_the_server_ends_goes_on_where_it_ended(api, follower):
+    api.client.create(SLICES, slice_of(NEW, name="traefik-2"))
+    follower.until_addresses(OLD, NEW)
+    ended = api.end_watches()
+    api.client.delete(f"{SLICES}/traefik-1")
+    follower.until_addresses(NEW)
+
+    assert ended == 1
+    assert follower.freshness.relists == {}
+    assert follower.conditions == ["ok"]
+
+
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_a_network_that_swallows_every_packet_is_noticed_and_survived(api, follow, tmp_path):
     parts = urlsplit(api.url)
     with TcpFaultProxy(parts.hostname, parts.port) as proxy:

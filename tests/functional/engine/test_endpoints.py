@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from haproxy_edge import kube
 
 from lab.cluster_objects import Endpoint, endpoints
@@ -16,6 +17,7 @@ def of(*addresses, service=SERVICE):
     return endpoints(service, [Endpoint(f"traefik-{address[-1]}", address) for address in addresses])
 
 
+@pytest.mark.field_failure("null where a list was expected")
 def test_a_service_is_followed_by_its_endpoints_through_change_emptiness_deletion_and_return(api, follow):
     api.client.create(ENDPOINTS, of(OLD))
     follower = follow(slices=False)

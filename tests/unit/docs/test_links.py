@@ -7,26 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from tests.unit.docs.pages import anchors, prose
+
 ROOT = Path(__file__).parents[3]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("lab/**/*.md"), *ROOT.glob("bench/**/*.md")])
 LINK = re.compile(r"\[[^\]]+\]\(([^)\s]+)\)")
-FENCE = re.compile(r"^\s*```.*?^\s*```", re.MULTILINE | re.DOTALL)
 OUTSIDE = ("http://", "https://", "mailto:")
 # paths in backticks that stand for files of the checkout
 NAMED = re.compile(r"`((?:engine|salt|lab|bench|tests|deploy|docs|pillar\.example|\.ci)/[A-Za-z0-9_./-]*)`")
-
-
-def prose(page: Path) -> str:
-    return FENCE.sub("", page.read_text())
-
-
-def anchor(heading: str) -> str:
-    plain = re.sub(r"[^\w\- ]", "", heading.strip().lower())
-    return plain.replace(" ", "-")
-
-
-def anchors(page: Path) -> set[str]:
-    return {anchor(line.lstrip("#")) for line in prose(page).splitlines() if line.startswith("#")}
 
 
 def problem(page: Path, link: str) -> str | None:

@@ -10,7 +10,7 @@ import pytest
 import yaml
 from haproxy_edge import metrics
 
-from tests.unit.docs.test_links import anchors
+from tests.unit.docs.pages import anchors
 
 ROOT = Path(__file__).parents[3]
 RULES = ROOT / "deploy/prometheus/haproxy-edge.rules.yml"

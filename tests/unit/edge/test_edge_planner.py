@@ -71,6 +71,7 @@ def test_a_draining_server_gets_the_absolute_weight_0_and_is_not_removed():
     assert texts(found.changes) == ["set server websecure/traefik-1:10.0.0.1:8443 weight 0"]
 
 
+@pytest.mark.field_failure("a server deleted with live sessions, its name used again")
 def test_a_removed_server_is_deleted_and_its_sessions_cut_only_when_overdue():
     runs, name = running(row(ONE, admin_state=1)), ("websecure", ONE.name)
     assert texts(planned((), runs).collect) == [f"del server websecure/{ONE.name}"]
@@ -142,6 +143,9 @@ def carried_out(orders, rows):
     return running(*now.values())
 
 
+@pytest.mark.field_failure(
+    "what runs is not what the file says", "a server deleted with live sessions, its name used again"
+)
 @given(before=sets, after=sets, kill=st.integers(0, 60))
 @settings(max_examples=200, deadline=None)
 def test_from_any_set_to_any_other_even_killed_in_between_the_end_is_parity(before, after, kill):

@@ -49,6 +49,7 @@ def test_a_server_line_carries_name_place_weight_flags_and_its_node_as_a_comment
     )
 
 
+@pytest.mark.field_failure("what runs is not what the file says")
 def test_file_and_command_carry_the_same_flags():
     (one,) = servers(server(node=""))
     flags = server_flags(spec_of(), spec_of().frontends[0])

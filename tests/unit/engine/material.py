@@ -9,16 +9,31 @@ from collections import deque
 from haproxy_edge import slices
 from haproxy_edge.acks import Ack, Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
-from haproxy_edge.model import Snapshot
+from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.options import check
 from haproxy_edge.outbox import BANK, Outbox
-from haproxy_edge.reflector import targets_for
+from haproxy_edge.reflector import Applied, Listed, targets_for
 from haproxy_edge.slices import SERVICE_LABEL
 from haproxy_edge.store import Store, StoreError
 
 SERVICE = "kube-system/traefik"
+OLD, NEW = "10.42.0.7", "10.42.0.8"
+WEB = "kube-system/web"
+STORED = {"websecure": (Server(OLD, 8443, pod="traefik-1", node="k3s-1"),)}
 SERVICES = "haproxy_edge/default/services"
 WALL = 1_764_000_000.0
+# of two edges, and what one of them would sign
+KEYS = {"edge1": "11" * 32, "edge2": "22" * 32}
+TOLD = {
+    "edge": "edge1",
+    "order": "o-1",
+    "lane": "hot",
+    "serves": {"default kube-system/traefik": {"generation": 7, "digest": "sha256:aa"}},
+    "done": "1 added, 0 changed, 0 removed",
+    "problems": [],
+    "state_needed": None,
+    "ms": 3.5,
+}
 # cycles without news and without waiting; more is a busy loop
 _SPINNING = 50
 
@@ -39,6 +54,21 @@ def a_slice(*endpoints, name="traefik-1", service=SERVICE, ports=(("websecure", 
         "ports": [{"name": port, "port": number, "protocol": "TCP"} for port, number in ports],
         **more,
     }
+
+
+def listed(*addresses, **more):
+    """What a watch says first: one slice with these endpoints."""
+    return Listed((a_slice(*map(endpoint, addresses), **more),))
+
+
+def applied(*addresses, **more):
+    """What a watch says of a slice that has these endpoints from now on."""
+    return Applied(a_slice(*map(endpoint, addresses), **more))
+
+
+def at(*addresses):
+    """What is stored of them."""
+    return {"websecure": [f"{address}:8443" for address in addresses]}
 
 
 def merge(items):

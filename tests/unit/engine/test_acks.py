@@ -4,17 +4,7 @@ import pytest
 from haproxy_edge.acks import Forged, Forgeries, found_in, verified
 from haproxy_edge_minion.ack import signed
 
-KEYS = {"edge1": "11" * 32, "edge2": "22" * 32}
-TOLD = {
-    "edge": "edge1",
-    "order": "o-1",
-    "lane": "hot",
-    "serves": {"default kube-system/traefik": {"generation": 7, "digest": "sha256:aa"}},
-    "done": "1 added, 0 changed, 0 removed",
-    "problems": [],
-    "state_needed": None,
-    "ms": 3.5,
-}
+from tests.unit.engine.material import KEYS, TOLD
 
 
 def test_the_edge_s_own_signature_is_accepted():

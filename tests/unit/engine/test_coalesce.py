@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from haproxy_edge.coalesce import Coalescer
 from hypothesis import given
 from hypothesis import strategies as st
@@ -30,6 +31,7 @@ def play(script, *, patient):
     return [(at, services) for at, services in taken if services], changed
 
 
+@pytest.mark.field_failure("a change lost between two publishes")
 @given(moments, st.booleans())
 def test_the_last_change_of_every_service_is_always_taken(script, patient):
     taken, changed = play(script, patient=patient)
@@ -135,6 +137,7 @@ def test_the_next_publish_waits_for_those_that_can_be_expected_to_confirm_the_la
     assert coalescer.take(0.5) == ["a"]
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_that_never_confirms_delays_the_others_for_a_short_while_only():
     coalescer = Coalescer(0.2, patience=1)
     coalescer.add("a")

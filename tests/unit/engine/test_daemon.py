@@ -3,27 +3,25 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.model import Server
 from haproxy_edge.reflector import Applied, Condition, Deleted, Listed
 
-from tests.unit.engine.material import SERVICE, WALL, World, a_slice, endpoint
+from tests.unit.engine.material import (
+    NEW,
+    OLD,
+    SERVICE,
+    STORED,
+    WALL,
+    WEB,
+    World,
+    a_slice,
+    applied,
+    at,
+    endpoint,
+    listed,
+    places,
+)
 
-OLD, NEW = "10.42.0.7", "10.42.0.8"
-WEB = "kube-system/web"
 HOUR = 3600
-STORED = {"websecure": (Server(OLD, 8443, pod="traefik-1", node="k3s-1"),)}
-
-
-def listed(*addresses, **more):
-    return Listed((a_slice(*map(endpoint, addresses), **more),))
-
-
-def applied(*addresses, **more):
-    return Applied(a_slice(*map(endpoint, addresses), **more))
-
-
-def at(*addresses):
-    return {"websecure": [f"{address}:8443" for address in addresses]}
 
 
 @pytest.fixture
@@ -72,6 +70,7 @@ def test_without_a_list_nothing_is_stored_or_ordered():
     assert world.journal == []
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize(
     "name",
     [
@@ -87,6 +86,7 @@ def test_an_api_error_is_never_read_as_no_endpoints(world, name):
     assert world.stored() == at(OLD)
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 def test_an_api_error_is_an_alarm_for_every_service_of_that_watch():
     world = World(SERVICE, WEB, "gitea/ssh")
     world.say(Condition("http-403", "forbidden: edges stay as they are"))
@@ -108,6 +108,7 @@ def test_a_good_view_is_no_alarm(world):
     assert world.bus.warnings == []
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 def test_a_list_with_the_same_content_orders_nothing(world):
     world.say(listed(OLD))
     world.run(HOUR)
@@ -115,6 +116,7 @@ def test_a_list_with_the_same_content_orders_nothing(world):
     assert world.journal == []
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 def test_content_in_another_order_stores_and_orders_nothing(world):
     world.say(applied(NEW, OLD))
     world.journal.clear()
@@ -184,6 +186,7 @@ def test_every_service_is_ordered_after_its_own_first_list():
     assert [order["services"] for order in world.orders] == [[SERVICE], ["gitea/ssh"]]
 
 
+@pytest.mark.field_failure("a change lost between two publishes")
 def test_changes_closer_than_the_interval_are_one_order_of_the_last_content(world):
     world.say(applied(OLD, NEW))
     world.journal.clear()
@@ -195,6 +198,7 @@ def test_changes_closer_than_the_interval_are_one_order_of_the_last_content(worl
     assert world.stored() == at("10.42.0.3")
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_the_next_order_waits_for_the_edges_that_keep_up_and_for_nobody_else():
     world = World(min_interval=0.1)
     world.fleet[:] = ["edge1", "edge2"]
@@ -215,6 +219,7 @@ def test_the_next_order_waits_for_the_edges_that_keep_up_and_for_nobody_else():
     assert len(world.orders) == ordered + 2
 
 
+@pytest.mark.field_failure("a change lost between two publishes")
 def test_remove_and_add_again_inside_the_interval_is_not_lost(world):
     world.say(applied(OLD, NEW))
     world.say(applied(NEW))
@@ -232,6 +237,7 @@ def test_a_deleted_slice_takes_its_servers_with_it(world):
     assert world.stored() == at(NEW)
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_slices_missed_while_away_are_gone_after_the_list(world):
     world.say(applied(NEW, name="traefik-2"))
     world.say(listed(NEW, name="traefik-2"))
@@ -248,6 +254,22 @@ def test_a_slice_that_changes_hands_changes_both_services():
     assert (world.stored(), world.stored(WEB)) == (at(OLD), at(NEW))
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
+def test_an_endpoint_that_moves_between_slices_is_in_everything_that_is_stored_meanwhile(world):
+    stored, save = [], world.store.save
+    world.store.save = lambda snapshot: (stored.append(places(snapshot.ports)), save(snapshot))
+    for change in (
+        applied(OLD, name="traefik-2"),
+        applied(NEW),
+        applied(NEW, OLD, name="traefik-2"),
+        Deleted(a_slice()),
+    ):
+        world.say(change)
+        world.run(1)
+
+    assert stored == [at(OLD, NEW)]
+
+
 def test_two_services_of_one_watch_are_one_order():
     world = World(SERVICE, WEB)
     world.say(Listed((a_slice(endpoint(OLD)), a_slice(endpoint(NEW), name="web-1", service=WEB))))
@@ -255,6 +277,7 @@ def test_two_services_of_one_watch_are_one_order():
     assert [order["services"] for order in world.orders] == [[SERVICE, WEB]]
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_a_doorbell_nobody_heard_is_rung_again_for_the_same_order(world):
     world.bus.deaf = True
     world.say(applied(NEW))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 
+import pytest
 from haproxy_edge.acks import Ack
 from haproxy_edge.reflector import Applied, Condition, Deleted, Listed
 from haproxy_edge.slices import SERVICE_LABEL
@@ -130,6 +131,7 @@ class Cluster:
         return merge(item for item in self.truth.values() if item["metadata"]["labels"][SERVICE_LABEL] == plain).ports
 
 
+@pytest.mark.field_failure("an API error read as no endpoints", "a change lost between two publishes")
 @settings(max_examples=300, deadline=None)
 @given(stories)
 def test_in_the_end_the_store_holds_the_truth_whatever_happened(story):
@@ -139,6 +141,7 @@ def test_in_the_end_the_store_holds_the_truth_whatever_happened(story):
         assert cluster.world.store.snapshot("default", service).ports == cluster.ports(service)
 
 
+@pytest.mark.field_failure("a change lost between two publishes", "one bad edge holds up all", "Salt loses or doubles")
 @settings(max_examples=60, deadline=None)
 @given(stories)
 def test_in_the_end_an_edge_serves_the_truth_however_often_the_engine_was_killed_and_it_slept(story):
@@ -164,6 +167,7 @@ def test_when_all_is_right_nothing_is_ordered_any_more(story):
     assert len(cluster.world.orders) == ordered
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @settings(max_examples=300, deadline=None)
 @given(stories)
 def test_no_service_is_emptied_before_it_was_empty_for_the_grace(story):

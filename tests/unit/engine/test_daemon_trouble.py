@@ -6,30 +6,16 @@ import pytest
 from haproxy_edge.model import Server
 from haproxy_edge.reflector import Applied, Deleted, Listed
 
-from tests.unit.engine.material import SERVICE, World, a_slice, endpoint
+from tests.unit.engine.material import NEW, OLD, SERVICE, STORED, World, a_slice, applied, at, endpoint, listed
 
-OLD, NEW = "10.42.0.7", "10.42.0.8"
 SSH = "gitea/ssh"
 HOUR = 3600
 GRACE = 30
-STORED = {"websecure": (Server(OLD, 8443, pod="traefik-1", node="k3s-1"),)}
 EMPTY = Applied(a_slice())
-
-
-def applied(*addresses):
-    return Applied(a_slice(*map(endpoint, addresses)))
-
-
-def listed(*addresses):
-    return Listed((a_slice(*map(endpoint, addresses)),))
 
 
 def ssh(*addresses):
     return Listed((a_slice(*map(endpoint, addresses), service=SSH, name="ssh-1"),))
-
-
-def at(*addresses):
-    return {"websecure": [f"{address}:8443" for address in addresses]}
 
 
 @pytest.fixture
@@ -42,6 +28,7 @@ def world():
     return world
 
 
+@pytest.mark.field_failure("null where a list was expected")
 @pytest.mark.parametrize(
     "emptying",
     [
@@ -127,6 +114,7 @@ def test_a_service_of_draining_endpoints_is_not_empty(world):
     assert world.bus.conditions() == []
 
 
+@pytest.mark.field_failure("growth past a limit")
 def test_an_emptied_service_grows_again_without_a_limit(world):
     everywhere = [f"10.42.{n // 250}.{n % 250 + 1}" for n in range(1200)]
     sizes = []
@@ -171,6 +159,7 @@ def test_a_restart_within_the_grace_begins_it_anew_and_does_not_forget(world):
     assert world.stored() == {}
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_deletions_missed_while_the_engine_was_down_are_seen_at_the_first_list():
     world = World()
     world.keep({"websecure": (Server(OLD, 8443), Server(NEW, 8443))})
@@ -218,6 +207,7 @@ def test_a_store_that_fails_for_a_day_is_tried_about_once_a_second(world):
     assert 30 <= tries.count(SERVICE.replace("/", ".")) <= 63
 
 
+@pytest.mark.field_failure("a change lost between two publishes")
 def test_what_changed_while_the_store_failed_goes_out_as_its_last_content(world):
     world.cache.broken = {"fetch", "store"}
     for address in ("10.42.0.1", "10.42.0.2", NEW):

@@ -6,8 +6,7 @@ import pytest
 from haproxy_edge.records import Frozen
 from haproxy_edge.store import ALL
 
-from tests.unit.engine.material import SERVICE, World
-from tests.unit.engine.test_daemon import NEW, OLD, WEB, applied, at, listed
+from tests.unit.engine.material import NEW, OLD, SERVICE, WEB, World, applied, at, listed
 
 BY_HAND = Frozen(5.0, "root")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from haproxy_edge.frontends import services_of
 from haproxy_edge_minion import spec
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 
 TRAEFIK = ("default", "kube-system/traefik")
@@ -107,5 +107,6 @@ def test_both_halves_find_the_same_services_in_a_good_pillar(haproxy):
     try:
         resolved = spec.resolve(haproxy)
     except spec.SpecError:
-        return
+        # too many of these, and hypothesis says so
+        reject()
     assert services_of({"haproxy": haproxy}) == sorted({(one.cluster, one.service) for one in resolved.frontends})

@@ -9,7 +9,7 @@ from haproxy_edge_minion.ack import signed
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.engine.test_acks import KEYS, TOLD
+from tests.unit.engine.material import KEYS, TOLD
 
 TRUE = signed(TOLD, KEYS["edge1"])
 FALSE = {**TRUE, "serves": {}}

@@ -7,8 +7,7 @@ from haproxy_edge.model import Server
 from haproxy_edge.networks import inside
 from haproxy_edge.reflector import Applied
 
-from tests.unit.engine.material import SERVICE, World, a_slice, endpoint
-from tests.unit.engine.test_daemon import NEW, OLD, STORED, applied, at, listed
+from tests.unit.engine.material import NEW, OLD, SERVICE, STORED, World, a_slice, applied, at, endpoint, listed
 
 EVIL = "192.0.2.66"
 PODS = {SERVICE: ["10.42.0.0/16", "fd42::/48"]}

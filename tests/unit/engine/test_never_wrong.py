@@ -12,8 +12,7 @@ from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.outbox import BANK
 from haproxy_edge.reflector import Freshness
 
-from tests.unit.engine.material import SERVICE, World
-from tests.unit.engine.test_daemon import NEW, OLD, applied, at, listed
+from tests.unit.engine.material import NEW, OLD, SERVICE, World, applied, at, listed
 
 
 @pytest.fixture
@@ -42,6 +41,7 @@ def test_a_restart_orders_nothing_for_edges_that_are_right(world):
     assert rung(world) == []
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_an_engine_killed_after_the_store_write_rings_who_is_behind_by_the_hot_lane(world):
     generation = world.store.snapshot("default", SERVICE).generation + 1
     world.keep({"websecure": (Server(NEW, 8443, pod="traefik-1", node="k3s-1"),)}, generation=generation)
@@ -60,6 +60,7 @@ def test_an_engine_killed_before_the_store_write_stores_and_orders_it_when_it_is
     assert rung(world) == [("hot", "roles:haproxy-edge")]
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_an_order_lost_between_doorbell_and_publish_is_made_good_for_each_edge(world):
     world.say(applied(NEW))
     world.bus.taken.clear()
@@ -209,6 +210,7 @@ def test_a_store_restored_from_an_older_day_locks_no_edge_out(world):
     assert world.stored() == at(NEW)
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_a_view_that_grows_old_is_told_once_and_so_is_its_recovery():
     world = World(stale_after=300)
     (target,) = world.targets.values()
@@ -244,6 +246,7 @@ def storm(world, count, seconds):
         world.run(seconds / count)
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_a_storm_is_one_publish_per_interval_and_ends_with_the_last_state(world):
     storm(world, 1000, 10)
     world.run(1)
@@ -255,6 +258,7 @@ def test_a_storm_is_one_publish_per_interval_and_ends_with_the_last_state(world)
     assert world.steps[-2:] == ["order", "ring"]
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_a_storm_while_the_reactor_is_away_leaves_few_orders_and_the_last_state(world):
     world.bus.dead = True
     storm(world, 500, 100)

@@ -47,6 +47,7 @@ def test_an_order_says_what_to_run_where(outbox):
     ]
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_an_order_is_taken_once(outbox, cache):
     put(outbox)
     outbox.take("state", now=NOW)
@@ -118,6 +119,7 @@ def test_an_order_counts_although_the_clock_was_set_back(outbox):
     assert len(outbox.take("state", now=NOW - 86_400)) == 1
 
 
+@pytest.mark.field_failure("Salt loses or doubles")
 def test_two_takers_at_once_never_share_an_order_and_lose_none(outbox, cache):
     expected = {put(outbox, now=NOW + n, tgt=str(n)) for n in range(200)}
     together = threading.Barrier(2)

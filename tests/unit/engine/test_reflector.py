@@ -82,6 +82,7 @@ def test_the_watch_begins_where_the_list_ended_and_asks_for_bookmarks():
     )
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_a_watch_the_server_ends_goes_on_from_the_last_event_without_a_list():
     run = follow([event("ADDED", "b", "11")], [event("ADDED", "c", "12")], [])
 
@@ -106,6 +107,7 @@ def test_a_list_of_many_pages_is_said_once_and_whole():
     assert run.api.versions() == ["12"]
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize("error", [BROKEN, GONE], ids=["500", "410"])
 def test_a_list_that_breaks_off_between_pages_is_not_said_at_all(error):
     run = Run(ScriptedApi(lists=[page("a", more="token"), error, page("a", "b")]))
@@ -117,6 +119,7 @@ def test_an_empty_list_of_the_right_kind_is_an_empty_list():
     assert Run(ScriptedApi(lists=[{**page(), "items": None}])).changes == [Listed(())]
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize(
     "bad",
     [
@@ -140,6 +143,7 @@ def test_what_is_no_list_is_never_read_as_an_empty_one(bad):
     assert run.conditions[-1] == "ok"
 
 
+@pytest.mark.field_failure("an API error read as no endpoints")
 @pytest.mark.parametrize(
     ("bad", "condition"),
     [
@@ -159,6 +163,7 @@ def test_a_failing_watch_keeps_what_is_known_until_a_new_list_says_otherwise(bad
     assert run.conditions == ["ok", condition, *(["http-500"] if condition != "http-500" else []), "ok"]
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 @pytest.mark.parametrize("gone", [GONE, GONE_EVENT], ids=["answer", "event"])
 def test_a_410_leads_to_a_new_list_without_an_alarm(gone):
     run = follow([gone], lists=[page("a"), page("b", version="50")])
@@ -168,6 +173,7 @@ def test_a_410_leads_to_a_new_list_without_an_alarm(gone):
     assert run.api.versions() == ["10", "50"]
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_deletions_missed_while_away_are_in_the_new_list():
     run = follow([ApiError("timeout", "silence")], lists=[page("a", "b"), page("b")])
 

@@ -8,8 +8,7 @@ import pytest
 from haproxy_edge.reflector import Condition, Freshness
 from haproxy_edge.report import Counters
 
-from tests.unit.engine.material import SERVICE, WALL, World
-from tests.unit.engine.test_daemon import NEW, OLD, applied, listed
+from tests.unit.engine.material import NEW, OLD, SERVICE, WALL, World, applied, listed
 
 
 @pytest.fixture

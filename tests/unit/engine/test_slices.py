@@ -21,6 +21,7 @@ def text_of(slices, generation=1):
     return Snapshot("default", SERVICE, merge(slices).ports, generation).to_json()
 
 
+@pytest.mark.field_failure("conditions misread")
 @pytest.mark.parametrize(
     ("conditions", "state"),
     [
@@ -40,30 +41,35 @@ def test_conditions_are_read_as_the_api_means_them(conditions, state):
     assert states(merged.ports) == {OLD: state, NEW: "ready"}
 
 
+@pytest.mark.field_failure("conditions misread")
 def test_conditions_that_are_null_mean_ready():
     merged = merge([a_slice({"addresses": [OLD], "conditions": None})])
 
     assert states(merged.ports) == {OLD: "ready"}
 
 
+@pytest.mark.field_failure("conditions misread")
 def test_when_all_terminate_those_that_still_serve_are_ready():
     merged = merge([a_slice(endpoint(OLD, **LEAVING), endpoint(NEW, **GONE_SOON))])
 
     assert states(merged.ports) == {OLD: "ready", NEW: "draining"}
 
 
+@pytest.mark.field_failure("conditions misread")
 def test_serving_ones_of_one_slice_drain_when_another_slice_has_a_ready_one():
     merged = merge([a_slice(endpoint(OLD, **LEAVING)), a_slice(endpoint(NEW), name="traefik-2")])
 
     assert states(merged.ports) == {OLD: "draining", NEW: "ready"}
 
 
+@pytest.mark.field_failure("conditions misread")
 def test_nothing_ready_and_nothing_serving_stays_draining():
     merged = merge([a_slice(endpoint(OLD, ready=False))])
 
     assert states(merged.ports) == {OLD: "draining"}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 def test_all_slices_all_ports_and_all_endpoints_are_merged():
     both = (("web", 8000), ("websecure", 8443))
     merged = merge([a_slice(endpoint(f"10.42.0.{n}"), name=f"traefik-{n}", ports=both) for n in (1, 2, 3)])
@@ -82,12 +88,14 @@ def test_one_port_name_may_have_two_numbers():
     assert places(merge([new, old]).ports) == {"websecure": [f"{OLD}:8443", f"{NEW}:9443"]}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 def test_an_endpoint_listed_twice_is_one_server():
     merged = merge([a_slice(endpoint(), endpoint()), a_slice(endpoint(), name="traefik-2")])
 
     assert places(merged.ports) == {"websecure": [f"{OLD}:8443"]}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 @pytest.mark.parametrize("first", ["old", "new"])
 def test_an_endpoint_that_moves_between_slices_is_ready_if_either_says_so(first):
     slices = {"old": a_slice(endpoint(OLD, ready=False), name="a"), "new": a_slice(endpoint(OLD), name="b")}
@@ -96,6 +104,7 @@ def test_an_endpoint_that_moves_between_slices_is_ready_if_either_says_so(first)
     assert states(merge(ordered).ports) == {OLD: "ready"}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 def test_ipv4_and_ipv6_slices_count_and_ipv4_comes_first():
     v6 = a_slice(endpoint("FD42:0::7"), name="a", addressType="IPv6")
 
@@ -124,6 +133,7 @@ def test_only_the_first_address_of_an_endpoint_counts():
     assert places(merged.ports) == {"websecure": [f"{OLD}:8443"]}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 def test_slices_of_names_are_refused_with_a_warning_and_the_others_count():
     names = a_slice(endpoint("traefik.example"), name="by-name", addressType="FQDN")
     merged = merge([names, a_slice(endpoint())])
@@ -142,6 +152,7 @@ def test_ports_that_are_not_tcp_are_left_out_in_silence(protocol):
     assert (list(merged.ports), merged.warnings) == (["websecure"], ())
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice", "growth past a limit")
 def test_no_number_of_endpoints_is_too_many():
     everywhere = [endpoint(f"10.42.{n // 250}.{n % 250 + 1}", pod=f"traefik-{n}") for n in range(1200)]
     slices = [a_slice(*everywhere[at : at + 100], name=f"traefik-{at}") for at in range(0, 1200, 100)]
@@ -176,6 +187,7 @@ some_slices = st.lists(
 ).map(lambda parts: [a_slice(*listed, name=f"slice-{n}", ports=ports) for n, (listed, ports) in enumerate(parts)])
 
 
+@pytest.mark.field_failure("a reload for nothing new")
 @given(some_slices, st.randoms(use_true_random=False))
 def test_the_order_of_slices_endpoints_and_ports_changes_no_byte(slices, chance):
     before = text_of(slices)

@@ -22,6 +22,7 @@ def with_port(**changes):
     return {**a_slice(endpoint()), "ports": [{**WEBSECURE[0], **changes}, {"name": "web", "port": 8000}]}
 
 
+@pytest.mark.field_failure("null where a list was expected")
 @pytest.mark.parametrize(
     ("item", "expected"),
     [
@@ -56,6 +57,7 @@ def test_null_shapes_are_normal_input(item, expected):
     assert ({name: at for name, at in places(merged.ports).items() if at}, merged.warnings) == (expected, ())
 
 
+@pytest.mark.field_failure("null where a list was expected")
 def test_a_slice_without_endpoints_beside_a_full_one_changes_nothing():
     merged = merge([{**a_slice(name="empty"), "endpoints": None, "ports": None}, a_slice(endpoint())])
 
@@ -185,11 +187,13 @@ def assert_harmless(slices):
     edge.check(Snapshot("default", SERVICE, merged.ports, 1).to_json())
 
 
+@pytest.mark.field_failure("null where a list was expected")
 @given(st.lists(spoilt({**a_slice({**endpoint(ready=False), "zone": "rack-1"}), "more": 1}), max_size=3))
 def test_junk_in_slices_raises_nothing_and_injects_nothing(slices):
     assert_harmless(slices)
 
 
+@pytest.mark.field_failure("null where a list was expected")
 @given(spoilt(WHOLE_ENDPOINTS))
 def test_junk_in_endpoints_raises_nothing_and_injects_nothing(item):
     assert_harmless(endpoints_as_slices(item))
@@ -208,6 +212,7 @@ def test_addresses_of_endpoints_that_are_not_ready_drain():
     assert states(merge(endpoints_as_slices(item)).ports) == {OLD: "draining", NEW: "ready"}
 
 
+@pytest.mark.field_failure("only some of the slices, or some twice")
 def test_all_subsets_and_all_their_ports_count():
     subsets = ({"addresses": [{"ip": OLD}], "ports": WEBSECURE}, {"addresses": [{"ip": NEW}], "ports": [{"port": 80}]})
 
@@ -217,6 +222,7 @@ def test_all_subsets_and_all_their_ports_count():
     }
 
 
+@pytest.mark.field_failure("null where a list was expected")
 @pytest.mark.parametrize(
     "item",
     [

@@ -52,6 +52,7 @@ def test_an_edge_that_confirms_is_left_alone():
     assert made.edges()["edge1"].behind_since is None
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_is_rung_for_as_long_as_it_takes_with_growing_pauses():
     times = [time for time, _ in rung_until(tracker("edge1"), 10_000)]
     pauses = [later - earlier for earlier, later in itertools.pairwise(times)]
@@ -70,6 +71,7 @@ def test_an_edge_that_missed_a_change_is_rung_by_the_hot_lane_first_and_by_the_s
     ]
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_that_is_back_and_says_so_is_rung_at_once_whatever_its_pause():
     made = tracker("edge1")
     made.confirmed(ack("edge1"), 0.0)
@@ -97,6 +99,7 @@ def test_an_edge_that_is_right_again_begins_with_the_hot_lane_and_the_shortest_p
     assert made.take(605.0) == {"hot": ["edge1"]}
 
 
+@pytest.mark.field_failure("one bad edge holds up all")
 def test_one_edge_never_delays_another():
     made = tracker("edge1", "edge2")
     made.confirmed(ack("edge2"), 0.0)

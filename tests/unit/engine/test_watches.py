@@ -98,6 +98,7 @@ def test_the_age_of_every_watch_is_known_to_the_engine(watching):
     assert sorted(freshness.last_contact or 0 for freshness in world.daemon.freshness.values()) == [0, 5.0]
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 def test_a_watch_that_ends_by_a_defect_does_not_end_in_silence(watching, caplog):
     with caplog.at_level(logging.CRITICAL):
         watching(World("a/one"), ScriptedApi(lists=[]))
@@ -118,6 +119,7 @@ junk = st.recursive(
 objects = st.dictionaries(keys, junk, max_size=5)
 
 
+@pytest.mark.field_failure("a watch that ends in silence")
 @given(st.lists(objects.map(lambda one: {**page("a"), **one}), min_size=1, max_size=3), st.lists(objects, max_size=5))
 def test_junk_never_ends_the_following(lists, events):
     (target,) = targets_for(("a/one",), slices=True)
