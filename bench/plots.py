@@ -61,8 +61,9 @@ def draw(plot: Plot) -> str:
         axes = figure.add_subplot()
         axes.set_title(plot.title)
         _DRAWN[plot.kind](axes, plot)
-        axes.set_xlabel(plot.x_label)
-        axes.set_ylabel(plot.y_label)
+        # bars lie, because names are long: their values run along x, and the names need no label
+        axes.set_xlabel(plot.y_label if plot.kind == "bars" else plot.x_label)
+        axes.set_ylabel("" if plot.kind == "bars" else plot.y_label)
         written = io.StringIO()
         about = {"Date": None, "Title": plot.title, "Description": mark(plot)}
         figure.savefig(written, format="svg", transparent=True, metadata=about)
@@ -93,7 +94,7 @@ def number(value: float) -> str:
 
 
 def is_wide(values: Sequence[float]) -> bool:
-    """Whether a linear axis would hide the small ones. An axis with a zero cannot be logarithmic."""
+    """Whether a linear axis would hide the small ones; never with a zero among them."""
     return min(values) > 0 and max(values) / min(values) > _WIDE
 
 
@@ -117,14 +118,10 @@ def _plain_ticks(axis: Any) -> None:
 
 
 def _bars(axes: Any, plot: Plot) -> None:
-    """Lying, because names are long; grouped by name when there are several series."""
+    """Grouped by name when there are several series."""
     names, several = _names(plot.series), len(plot.series) > 1
     values = [value for one in plot.series for _, value in one.points]
-    if is_wide(values):
-        axes.set_xscale("log")
-        axes.set_xlim(min(values) / 3, max(values) * 4)
-    else:
-        axes.set_xlim(0, max(values, default=1.0) * 1.15 or 1.0)
+    _reach(axes, values)
     thick = 0.8 / len(plot.series)
     for row, one in enumerate(plot.series):
         places = [names.index(str(name)) + (row - (len(plot.series) - 1) / 2) * thick for name, _ in one.points]
@@ -138,6 +135,20 @@ def _bars(axes: Any, plot: Plot) -> None:
     _plain_ticks(axes.xaxis)
     if several:
         axes.legend(frameon=False, fontsize=9, loc="upper left", bbox_to_anchor=(1.0, 1.0))
+
+
+def _reach(axes: Any, values: Sequence[float]) -> None:
+    """The axis of the values, with room for their labels."""
+    positive = [value for value in values if value > 0]
+    if not positive or not is_wide(positive):
+        axes.set_xlim(0, max(values, default=1.0) * 1.15 or 1.0)
+    elif len(positive) == len(values):
+        axes.set_xscale("log")
+        axes.set_xlim(min(values) / 3, max(values) * 4)
+    else:
+        # zero has its place, and what is above the smallest is logarithmic
+        axes.set_xscale("symlog", linthresh=min(positive))
+        axes.set_xlim(0, max(values) * 6)
 
 
 def _lines(axes: Any, plot: Plot) -> None:
@@ -178,7 +189,8 @@ def _cdf(axes: Any, plot: Plot) -> None:
     if is_wide([float(x) for one in plot.series for x, _ in one.points]):
         axes.set_xscale("log")
     for row, one in enumerate(plot.series):
-        axes.step(*zip(*one.points, strict=True), where="post", color=COLOURS[row % 7], linewidth=1.8, label=one.label)
+        points = [(one.points[0][0], 0.0), *one.points]
+        axes.step(*zip(*points, strict=True), where="post", color=COLOURS[row % 7], linewidth=1.8, label=one.label)
     axes.set_ylim(0, 1.02)
     axes.grid(axis="both")
     _plain_ticks(axes.xaxis)

@@ -51,8 +51,8 @@ class Series:
 class Plot:
     """``name`` is the file's, among all parts; ``kind`` is one of `KINDS`; labels of axes carry the unit.
 
-    A waterfall's series are groups of steps ("ours", "Salt's"); a point is (name of the step, milliseconds), and the
-    steps follow each other in the order of ``order``.
+    Bars have names for x, and their values the label of y. A waterfall's series are groups of steps ("ours", "Salt's");
+    a point is (name of the step, milliseconds), and the steps follow each other in the order of ``order``.
     """
 
     name: str

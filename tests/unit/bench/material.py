@@ -18,7 +18,7 @@ LOGLOG = Plot(
         Series("state lane", [(3, 40.0), (30, 44.0), (300, 60.0)]),
     ],
 )
-BARS = Plot("ways", "By way", "bars", "ms", "", [Series("p50", [("hot", 140.0), ("ansible", 7600.0)])])
+BARS = Plot("ways", "By way", "bars", "way", "ms", [Series("p50", [("hot", 140.0), ("ansible", 7600.0)])])
 LINES = Plot("storm", "Memory", "lines", "minutes", "MB", [Series("engine", [(0, 90.0), (10, 90.5)])])
 CDF = Plot("cdf", "Changes", "cdf", "ms", "share", [Series("hot", [(100.0, 0.0), (140.0, 0.5), (200.0, 1.0)])])
 WATERFALL = Plot(

@@ -61,3 +61,11 @@ def test_steps_of_a_waterfall_are_told_with_their_cost():
     pytest.importorskip("matplotlib")
     text = draw(WATERFALL)
     assert all(word in text for word in ("store", "publish", "save", "ours: 5", "40"))
+
+
+def test_bars_name_their_values_and_show_a_zero_beside_thousands():
+    pytest.importorskip("matplotlib")
+    plot = replace(BARS, series=[replace(BARS.series[0], points=[("hot", 0.0), ("old", 12.0), ("ansible", 4935.0)])])
+    text = draw(plot)
+    assert all(f">{word}<" in text for word in ("ms", "0", "12", "4,935", "hot"))
+    assert ">way<" not in text
