@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import statistics
-import subprocess
 import sys
 import tempfile
 import time
@@ -88,7 +87,7 @@ class Bench:
         )
         self._listen()
         self._await(self._follows_all, f"the engine to store {ENDPOINTS:,} endpoints", START_PATIENCE)
-        self.engine = Process(_pid_of_engine(self._process))
+        self.engine = Process(pid_of_engine(self._process.pid))
 
     def _listen(self) -> None:
         """Look into the master's cache and listen on its bus, as any program beside it may."""
@@ -210,12 +209,12 @@ def _endpoints(first: int, count: int) -> list[Endpoint]:
     ]
 
 
-def _pid_of_engine(master: subprocess.Popen[bytes]) -> int:
-    """The one process of the master's session that Salt has titled with the engine's name."""
-    found = [pid for pid in session(master.pid) if "k8s_endpoints" in title(pid)]
+def pid_of_engine(master: int) -> int:
+    """The one process of the session of ``master`` that Salt has titled with the engine's name."""
+    found = [pid for pid in session(master) if "k8s_endpoints" in title(pid)]
     if len(found) != 1:
         raise LabError(
-            f"{len(found)} processes of salt-master {master.pid} have k8s_endpoints in their title where one was "
+            f"{len(found)} processes of salt-master {master} have k8s_endpoints in their title where one was "
             "expected: is the Python package setproctitle there?"
         )
     return found[0]

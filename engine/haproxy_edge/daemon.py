@@ -128,7 +128,7 @@ class Daemon:
         self._begun = False
 
     def _confirm(self, ack: Ack) -> None:
-        edge = self._tracker.edges().get(ack.edge)
+        edge = self._tracker.edge(ack.edge)
         if edge is None:
             log.debug("%s has confirmed, but is no edge of the target", ack.edge)
         elif ack.lane == "hot" and not self._orders.issued(ack.order):

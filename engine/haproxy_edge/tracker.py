@@ -59,6 +59,8 @@ class Tracker:
         self._edges: dict[str, Edge] = {}
         self._absent: dict[str, EdgeRecord] = {}
         self._unsaved: set[str] = set()
+        # kept by `_settle`: asked at every acknowledgement, so looking at every edge would cost the square of them
+        self._behind: set[str] = set()
 
     def restore(self, records: Mapping[str, EdgeRecord]) -> None:
         """What a former process knew; call before `expect`."""
@@ -87,6 +89,7 @@ class Tracker:
         is a new host of an old name. One that is gone is left alone, and known again if it comes back.
         """
         before, self._edges = self._edges, {}
+        self._behind.clear()
         for name in fleet:
             known = before.pop(name, None)
             edge = self._edges[name] = known or self._arrived(name, now)
@@ -170,7 +173,7 @@ class Tracker:
         if not any(self._edges[name].due <= now for name in late):
             return {}
         taken: dict[Lane, list[str]] = {}
-        for name in late:
+        for name in sorted(late):
             if self._edges[name].due <= now + TOGETHER:
                 taken.setdefault(self._rung(name, now), []).append(name)
         return taken
@@ -178,6 +181,10 @@ class Tracker:
     def due_at(self, *, frozen: Iterable[str] = ()) -> float:
         """When `take` may next give a name; infinite when nobody is behind."""
         return min((self._edges[name].due for name in self._late(frozen)), default=float("inf"))
+
+    def edge(self, name: str) -> Edge | None:
+        """None when the fleet has none of that name."""
+        return self._edges.get(name)
 
     def edges(self) -> dict[str, Edge]:
         """The fleet, by name."""
@@ -207,7 +214,7 @@ class Tracker:
 
     def _late(self, frozen: Iterable[str]) -> list[str]:
         frozen = set(frozen)
-        return [name for name in sorted(self._edges) if self.is_behind(name, frozen=frozen)]
+        return [name for name in self._behind if not frozen or self.is_behind(name, frozen=frozen)]
 
     def _arrived(self, name: str, now: float) -> Edge:
         record = self._absent.pop(name, None)
@@ -225,8 +232,11 @@ class Tracker:
     def _settle(self, name: str, now: float) -> None:
         edge = self._edges[name]
         if not self.is_behind(name):
+            self._behind.discard(name)
             edge.behind_since, edge.rings, edge.pause = None, 0, self._ack_timeout
-        elif edge.behind_since is None:
+            return
+        self._behind.add(name)
+        if edge.behind_since is None:
             edge.behind_since, edge.due = self._wall(), now + self._ack_timeout
 
     def _rung(self, name: str, now: float) -> Lane:

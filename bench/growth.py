@@ -1,0 +1,278 @@
+"""How cost grows: with endpoints, with services, with edges, by either lane; and where it grows faster than they do.
+
+Real parts, as `lab` puts them together. Three edges are real hosts with HAProxy; more are stand-ins (`bench.stand_in`),
+because two hundred hosts do not fit here, and because their work would be taken for the master's on one machine. What a
+stand-in costs the master is compared with what a real edge costs, in the same run. It must never leave anything behind.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bench import machine
+from bench.command import Say, run
+from bench.figures import Figure, figure
+from bench.fit import Point, fitted, last_step
+from bench.growth_rig import Cost, Rig
+from bench.result import Plot, Result, Series, Table
+from lab.processes import LabError
+from lab.topology import SERVICE, Lab
+
+LANES = ("hot", "state")
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Sizes of each axis, and changes at each size by either lane. Edges are real ones and stand-ins."""
+
+    endpoints: Sequence[int] = (3, 100, 1000, 3000, 10_000)
+    services: Sequence[int] = (1, 10, 50, 200)
+    edges: Sequence[int] = (4, 10, 25, 50, 100, 200)
+    hot: int = 6
+    state: int = 2
+    compared: int = 6
+
+
+QUICK = Plan(endpoints=(3, 1000), services=(1, 20), edges=(4, 12), hot=2, state=1, compared=2)
+# where the goals are: edges for both lanes, edges for the time, endpoints for the engine
+RATIO_AT, TIME_AT, LARGE_AT = 50, 200, 10_000
+
+
+@dataclass
+class Axis:
+    """What grew, and what a change cost at each size, by lane."""
+
+    name: str
+    costs: dict[str, dict[int, Cost]] = field(default_factory=lambda: {lane: {} for lane in LANES})
+
+    def points(self, lane: str, value: Callable[[Cost], float]) -> list[Point]:
+        """(size, value), from the smallest."""
+        return [(size, value(cost)) for size, cost in sorted(self.costs[lane].items())]
+
+    def largest(self, lane: str = "hot") -> tuple[int, Cost]:
+        """The greatest size that was measured."""
+        return max(self.costs[lane].items())
+
+
+# what is told of every size: column, unit, what it is of a cost
+COLUMNS: Mapping[str, Callable[[Cost], float]] = {
+    "all edges, s": lambda cost: cost.median,
+    "engine CPU, ms": lambda cost: cost.engine_ms,
+    "engine resident, MB": lambda cost: cost.engine_mb,
+    "master CPU, ms": lambda cost: cost.master_ms,
+    "master CPU per edge, ms": lambda cost: cost.master_ms_per_edge,
+    "published to each edge, bytes": lambda cost: cost.published_bytes,
+    "asked and returned by each edge, bytes": lambda cost: cost.returned_bytes,
+}
+
+
+def measured(rig: Rig, axis: Axis, size: int, plan: Plan, service: str = SERVICE) -> None:
+    """Both lanes at one size."""
+    for lane, count in (("hot", plan.hot), ("state", plan.state)):
+        cost = axis.costs[lane][size] = rig.cost(count, lane=lane, service=service)
+        rig.say(
+            f"{size:,} {axis.name}, {lane} lane: {cost.median:.2f} s to all {cost.edges} edges; CPU of a change: "
+            f"engine {cost.engine_ms:.0f} ms, master {cost.master_ms:.0f} ms; engine {cost.engine_mb:.0f} MB"
+        )
+
+
+def endpoints(rig: Rig, plan: Plan) -> Axis:
+    """Of one service, on the real edges and one stand-in."""
+    axis = Axis("endpoints")
+    for size in plan.endpoints:
+        rig.use(SERVICE, size)
+        rig.await_fleet()
+        measured(rig, axis, size, plan)
+    rig.use(SERVICE, 3)
+    rig.await_fleet()
+    return axis
+
+
+def edges(rig: Rig, plan: Plan) -> Axis:
+    """Three of them real."""
+    axis = Axis("edges")
+    for size in plan.edges:
+        rig.grow(size - len(rig.lab.edges))
+        measured(rig, axis, size, plan)
+    return axis
+
+
+def services(rig: Rig, plan: Plan) -> Axis:
+    """Of three endpoints each, every edge serving all of them; one of them changes."""
+    axis = Axis("services")
+    for size in plan.services:
+        rig.follow([SERVICE, *(f"kube-system/app-{number:03}" for number in range(1, size))])
+        measured(rig, axis, size, plan)
+    return axis
+
+
+def compared(rig: Rig, plan: Plan) -> Table:
+    """What the same orders cost the master for three real edges, and for three stand-ins."""
+    real = [edge.name for edge in rig.lab.edges]
+    made = [f"stand-in-{number:03}" for number in range(1, len(real) + 1)]
+    rows = []
+    for lane, count in (("hot", plan.compared), ("state", max(1, plan.compared // 2))):
+        cost = {kind: rig.cost_of_orders(lane, names, count) for kind, names in (("real", real), ("made", made))}
+        rows.append([lane, round(cost["real"], 1), round(cost["made"], 1), round(cost["made"] / cost["real"], 2)])
+        rig.say(f"master CPU per edge, {lane} lane: real {cost['real']:.1f} ms, stand-in {cost['made']:.1f} ms")
+    return Table(
+        "Stand-ins beside real edges",
+        ["lane", "real edge: master CPU, ms", "stand-in: master CPU, ms", "stand-in / real"],
+        rows,
+        note="The same orders to three of each, by turns of the run; idling subtracted.",
+    )
+
+
+def table(axis: Axis, lane: str) -> Table:
+    """Every size in one row, and how each column grows in the last."""
+    sizes = sorted(axis.costs[lane].items())
+    rows = [[size, *(round(value(cost), 2) for value in COLUMNS.values())] for size, cost in sizes]
+    growth = [_growth(axis.points(lane, value)) for value in COLUMNS.values()]
+    return Table(
+        f"One change by the {lane} lane, by {axis.name}",
+        [axis.name, *COLUMNS],
+        [*rows, ["n^k, k", *growth]],
+        note="k of all sizes by least squares, in brackets of the last two alone.",
+    )
+
+
+def _growth(points: Sequence[Point]) -> str:
+    try:
+        return f"{fitted(points).k:.2f} ({last_step(points):.2f})"
+    except ValueError:
+        return "–"
+
+
+def plots(axes: Sequence[Axis]) -> list[Plot]:
+    """The engine's and the master's processor time, and the time to all edges, of each axis."""
+    wanted = {
+        "engine-cpu": ("Engine CPU of one change", "ms", COLUMNS["engine CPU, ms"]),
+        "master-cpu": ("Master CPU of one change, all edges", "ms", COLUMNS["master CPU, ms"]),
+        "time": ("One change, to all edges", "s", COLUMNS["all edges, s"]),
+    }
+    return [
+        Plot(
+            f"growth-{axis.name}-{name}",
+            f"{title}, by {axis.name}",
+            "loglog",
+            axis.name,
+            unit,
+            [_series(axis, lane, value) for lane in LANES],
+        )
+        for axis in axes
+        for name, (title, unit, value) in wanted.items()
+    ]
+
+
+def _series(axis: Axis, lane: str, value: Callable[[Cost], float]) -> Series:
+    points = [(float(size), round(number, 4)) for size, number in axis.points(lane, value) if number > 0]
+    fit = fitted(points).as_json() if len(points) > 1 else None
+    return Series(f"{lane} lane", points, fit)
+
+
+def growth_figure(axis: Axis, what: str, value: Callable[[Cost], float], lane: str = "hot") -> Figure:
+    """k of one column of the hot lane."""
+    points = axis.points(lane, value)
+    spans = f"{points[0][0]:,} to {points[-1][0]:,}"
+    return figure(f"{what}, growth with {axis.name}, {spans}: n^k", "<= 1.1", round(fitted(points).k, 2), "k")
+
+
+def figures_of(found: Mapping[str, Axis]) -> list[Figure]:
+    """Those of the axes that were measured."""
+    figures: list[Figure] = []
+    engine, master = COLUMNS["engine CPU, ms"], COLUMNS["master CPU, ms"]
+    if axis := found.get("endpoints"):
+        size, cost = axis.largest()
+        figures += [
+            figure(f"engine resident at {size:,} endpoints", "<= 200", round(cost.engine_mb, 1), "MB"),
+            figure(f"engine CPU of one change at {size:,} endpoints", "<= 100", round(cost.engine_ms, 1), "ms"),
+            growth_figure(axis, "engine CPU of a change", engine),
+        ]
+    if axis := found.get("services"):
+        figures.append(growth_figure(axis, "engine CPU of a change", engine))
+    if axis := found.get("edges"):
+        figures += _of_edges(axis, engine, master)
+    return figures
+
+
+def _of_edges(axis: Axis, engine: Callable[[Cost], float], master: Callable[[Cost], float]) -> list[Figure]:
+    at = min(axis.costs["hot"], key=lambda size: abs(size - RATIO_AT))
+    ratio = axis.costs["hot"][at].master_ms_per_edge / axis.costs["state"][at].master_ms_per_edge
+    size, cost = axis.largest()
+    return [
+        figure(f"master CPU per edge, hot lane / state lane, {at} edges", "<= 0.125", round(ratio, 3), "times"),
+        figure(f"{size} edges on one change, the slowest", "<= 5", round(max(cost.seconds), 2), "s"),
+        growth_figure(axis, "engine CPU of a change", engine),
+        growth_figure(axis, "master CPU of a change", master),
+    ]
+
+
+AXES: Mapping[str, Callable[[Rig, Plan], Axis]] = {"endpoints": endpoints, "services": services, "edges": edges}
+
+
+def measure(plan: Plan, only: Sequence[str], say: Say) -> Result:
+    """All of it, in one lab."""
+    if os.geteuid() != 0:
+        raise LabError("needs root: network namespaces and containers")
+    with Rig(Lab(engine={"resync": 0}), say).running() as rig:
+        rig.grow(len(rig.lab.edges))
+        comparison = compared(rig, plan)
+        found = {name: measured_axis(rig, plan) for name, measured_axis in AXES.items() if name in only}
+    axes = list(found.values())
+    return Result(
+        "growth",
+        "How cost grows",
+        figures_of(found),
+        notes=NOTES,
+        tables=[comparison, *(table(axis, lane) for axis in axes for lane in LANES)],
+        plots=plots(axes),
+        machine=machine.facts(),
+        quick=plan is QUICK,
+    )
+
+
+NOTES = (
+    "Three edges are real: systemd, salt-minion and HAProxy in a container each. All others are stand-ins: each signs "
+    "in with a key of its own, takes the publish and returns what a real edge returned, signed; in the state lane it "
+    "asks the master for pillar and files as a real minion does. No HAProxy is behind them.",
+    "Processor time is that of one change: what idling for the same time costs is subtracted. The master's is that of "
+    "all its processes but the engine's.",
+    "Everything, edges and stand-ins too, shares the machine's cores, so times to all edges are longer than they would "
+    "be with edges on hosts of their own.",
+)
+
+
+def main() -> int:
+    """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
+    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__.partition("\n")[0])
+    parser.add_argument("--quick", action="store_true", help="few sizes and changes, to see that it works")
+    parser.add_argument("--only", action="append", choices=sorted(AXES), help="this axis; may be given again")
+    parser.add_argument("--out", type=Path, help="keep the whole result as JSON")
+    arguments = parser.parse_args()
+
+    def kept(say: Say) -> Sequence[Figure]:
+        result = measure(QUICK if arguments.quick else Plan(), arguments.only or sorted(AXES), say)
+        for each in result.tables:
+            print(_text(each), end="\n\n")
+        if arguments.out:
+            result.save(arguments.out)
+        return result.figures
+
+    return run("bench.growth", kept)
+
+
+def _text(one: Table) -> str:
+    """For people."""
+    rows = [list(one.columns), *([str(cell) for cell in row] for row in one.rows)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in rows]
+    return "\n".join([one.title, *lines, one.note])
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,358 @@
+"""The lab as `bench.growth` needs it: real edges, any number of stand-ins, services and endpoints, and one change.
+
+Nothing here answers a client: a change is over when every edge has confirmed it, signed. Addresses belong to nobody,
+and edges have no way to them, so checking thousands costs next to nothing. It must never leave anything behind.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+import yaml
+from haproxy_edge.records import Lane
+
+from bench.borders import Bus
+from bench.command import Say, undisturbed
+from bench.hot_fleet import PILLAR, PORTS
+from bench.likeness import Likeness
+from bench.master_costs import MasterCosts, Spent
+from lab import fabric
+from lab.cluster_objects import Endpoint, endpoint_slice
+from lab.kubeapi.resources import object_path
+from lab.master import CHECKOUT
+from lab.processes import RUN, LabError, netns, recorded, run, wait_for
+from lab.topology import SERVICE, Lab, down
+
+PER_SLICE = 100
+NOBODY = "10.245.0.0/16"
+# seconds: for one change, for a fleet of another size or thousands of servers to be followed
+PATIENCE, SETTLE_PATIENCE = 90.0, 240.0
+# seconds between two changes, in which the engine can order again, and after the last, in which it writes its report
+PAUSE, AFTERMATH = 0.4, 2.5
+# seconds in which nothing changes, to know what would be spent anyway
+IDLE = 5.0
+
+
+@dataclass
+class Cost:
+    """Of changes of one kind at one size; seconds are those until the last edge had confirmed, each change apart.
+
+    ``spent`` is without what idling costs; per change and, for the master, per edge it is told by the properties.
+    """
+
+    edges: int
+    spent: Spent
+    seconds: list[float] = field(default_factory=list)
+    acks: list[dict[str, Any]] = field(default_factory=list)
+    published_bytes: float = 0.0
+    returned_bytes: float = 0.0
+    engine_mb: float = 0.0
+
+    @property
+    def median(self) -> float:
+        """Seconds of the change in the middle."""
+        return statistics.median(self.seconds)
+
+    @property
+    def engine_ms(self) -> float:
+        """Processor time of the engine for one change."""
+        return 1000 * self.spent.engine / len(self.seconds)
+
+    @property
+    def master_ms(self) -> float:
+        """Processor time of the master's other processes for one change, all edges."""
+        return 1000 * self.spent.master / len(self.seconds)
+
+    @property
+    def master_ms_per_edge(self) -> float:
+        """The same for one edge."""
+        return self.master_ms / self.edges
+
+    @property
+    def edge_ms(self) -> float:
+        """What a real edge says its own part took, the median."""
+        return statistics.median(ack["ms"] for ack in self.acks if not ack["edge"].startswith("stand-in"))
+
+
+class StandIns:
+    """The process of `bench.stand_in`, in a namespace of its own beside the master."""
+
+    def __init__(self, like: Likeness) -> None:
+        self._directory = RUN / "stand-ins"
+        self._directory.mkdir()
+        config = {"master": fabric.addresses("master")[0], "publish_port": 4505, "ret_port": 4506}
+        (self._directory / "config.json").write_text(
+            json.dumps({**config, "directory": str(self._directory), **asdict(like)})
+        )
+        self._process = self._start()
+        self.number = 0
+
+    def _start(self) -> subprocess.Popen[str]:
+        command = [sys.executable, "-m", "bench.stand_in", str(self._directory / "config.json")]
+        paths = f"{CHECKOUT}:{CHECKOUT}/salt/states/_utils"
+        with (self._directory / "log").open("w") as log:
+            return subprocess.Popen(
+                netns(fabric.namespace("client"), command),
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                cwd=CHECKOUT,
+                env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": paths},
+            )
+
+    def grow(self, number: int) -> dict[str, int]:
+        """Until so many run; what all of them received and sent since it was asked last."""
+        assert self._process.stdin and self._process.stdout
+        self._process.stdin.write(f"{number}\n")
+        self._process.stdin.flush()
+        answer = self._process.stdout.readline()
+        if not answer:
+            raise LabError(f"the stand-ins have ended: {(self._directory / 'log').read_text()[-2000:]}")
+        self.number = number
+        return dict(json.loads(answer))
+
+    def traffic(self) -> dict[str, int]:
+        """Since it was asked last."""
+        return self.grow(self.number)
+
+    def stop(self) -> None:
+        """It reads until its input is closed."""
+        assert self._process.stdin
+        with contextlib.suppress(BrokenPipeError):
+            self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+
+
+class Rig:
+    """``lab`` has the real edges; ``services`` of three endpoints each are there beside the one that grows."""
+
+    def __init__(self, lab: Lab, say: Say) -> None:
+        self.lab = lab
+        self.say = say
+        self._slices: dict[tuple[str, int], list[Endpoint]] = {}
+        self._written: set[str] = set()
+        self._fresh = 0
+        self.stand_ins: StandIns | None = None
+
+    @contextlib.contextmanager
+    def running(self) -> Iterator[Rig]:
+        """Up inside, every real edge serving; gone afterwards, whatever happens."""
+        with contextlib.ExitStack() as stack:
+            stack.callback(self._take_down)
+            self.lab.up()
+            self._give_pillar([SERVICE])
+            for edge in self.lab.edges:
+                run(["ip", "-n", fabric.namespace(edge.name), "route", "add", "unreachable", NOBODY])
+            self.use(SERVICE, 3)
+            self._listen()
+            self.say("the engine orders the first apply: package, configuration, service on every edge")
+            self.await_fleet()
+            yield self
+
+    @property
+    def edges(self) -> int:
+        """Real ones and stand-ins."""
+        return len(self.lab.edges) + (self.stand_ins.number if self.stand_ins else 0)
+
+    def use(self, service: str, endpoints: int) -> None:
+        """Have so many behind ``service``, in slices of a hundred, the fullest first."""
+        count = -(-endpoints // PER_SLICE)
+        before = sum(name == service for name, _ in self._slices)
+        for number in range(max(count, before)):
+            size = max(0, min(PER_SLICE, endpoints - number * PER_SLICE))
+            known = self._slices.get((service, number), [])[:size]
+            self._slices[service, number] = known + [self._endpoint() for _ in range(size - len(known))]
+            self._put(service, number)
+
+    def follow(self, services: Sequence[str]) -> None:
+        """Have the engine follow these, and every edge serve all of them; the master starts anew."""
+        for service in services:
+            if (service, 0) not in self._slices:
+                self.use(service, 3)
+        self._give_pillar(services)
+        self.lab.configure_engine(services=list(services))
+        self.lab.master.stop()
+        self.bus.close()
+        self.lab.master.start()
+        self._listen()
+        self.await_fleet()
+
+    def change(self, lane: Lane = "hot", service: str = SERVICE) -> tuple[float, list[dict[str, Any]]]:
+        """One pod gives way to another, or the state lane is ordered; (seconds to the last edge, acknowledgements)."""
+        self.bus.forget()
+        began = time.time()
+        if lane == "hot":
+            self._replace_one(service)
+        else:
+            self._order(lane, ["*"])
+        return self._await(began, self.edges, lane)
+
+    def order(self, lane: Lane, edges: Sequence[str]) -> tuple[float, list[dict[str, Any]]]:
+        """The same for these alone, as the engine rings those that are behind; nothing has changed."""
+        self.bus.forget()
+        began = time.time()
+        self._order(lane, edges)
+        return self._await(began, len(edges), lane)
+
+    def _await(self, began: float, edges: int, lane: Lane) -> tuple[float, list[dict[str, Any]]]:
+        events = self.bus.of_change(began, edges=edges, patience=PATIENCE, lane=lane)
+        if len(events.acks) < edges:
+            raise LabError(f"{len(events.acks)} of {edges} edges confirmed within {PATIENCE:g} s ({lane} lane)")
+        self.returned = events.returns
+        return events.borders["confirmed by all"], events.acks
+
+    def cost(self, count: int, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
+        """So many changes, and what they cost."""
+        self.change(lane, service)
+        time.sleep(AFTERMATH)
+        idle = self.costs.over(IDLE)
+        self.stand_ins and self.stand_ins.traffic()
+        before, seconds, acks = self.costs.now(), [], []
+        for _ in range(count):
+            took, said = self.change(lane, service)
+            seconds.append(took)
+            acks += said
+            time.sleep(PAUSE)
+        time.sleep(AFTERMATH)
+        spent = self.costs.now().since(before).without(idle)
+        return self._told(Cost(self.edges, spent, seconds, acks, engine_mb=self.costs.engine.resident_mb()))
+
+    def cost_of_orders(self, lane: Lane, edges: Sequence[str], count: int) -> float:
+        """Processor time of the master for one order and one edge, when these alone get so many of them; ms."""
+        self.order(lane, edges)
+        time.sleep(AFTERMATH)
+        idle, before = self.costs.over(IDLE), self.costs.now()
+        for _ in range(count):
+            self.order(lane, edges)
+        time.sleep(AFTERMATH)
+        return 1000 * self.costs.now().since(before).without(idle).master / (count * len(edges))
+
+    def _told(self, cost: Cost) -> Cost:
+        if not self.stand_ins:
+            return cost
+        traffic = self.stand_ins.traffic()
+        published = traffic["published_bytes"] / max(1, traffic["publishes"])
+        returned = traffic["requested_bytes"] / max(1, self.stand_ins.number * len(cost.seconds))
+        return replace(cost, published_bytes=published, returned_bytes=returned)
+
+    def likeness(self) -> Likeness:
+        """What the first real edge says in both lanes."""
+        grains = self.lab.master.salt("edge1", "grains.items")["edge1"]
+        self.change("hot")
+        hot = self._return_of("edge1")
+        self.change("state")
+        return Likeness(grains, hot, self._return_of("edge1"))
+
+    def _return_of(self, edge: str) -> dict[str, Any]:
+        return next(one for one in self.returned if one["id"] == edge)
+
+    def grow(self, stand_ins: int) -> None:
+        """Until so many stand-ins beside the real edges are known to the engine and have confirmed."""
+        if self.stand_ins is None:
+            self.stand_ins = StandIns(self.likeness())
+        began = time.monotonic()
+        self.stand_ins.grow(stand_ins)
+        self.say(f"{stand_ins} stand-ins run, after {time.monotonic() - began:.1f} s")
+        self.await_fleet()
+        self.say(f"all {self.edges} edges have confirmed, after {time.monotonic() - began:.1f} s")
+
+    def await_fleet(self) -> None:
+        """Until the engine knows every edge and none is behind what the store holds."""
+        wait_for(self._all_confirmed, SETTLE_PATIENCE, f"{self.edges} edges to confirm", every=0.2)
+
+    def _all_confirmed(self) -> bool:
+        """By the engine's own word, which is at most some seconds old: it has to show what is listed now."""
+        report = self._store.report("default") or {}
+        services, edges = report.get("services", {}), report.get("edges", {})
+        if {name: row["ready"] for name, row in services.items()} != self._listed(services):
+            return False
+        held = {name: row["generation"] for name, row in services.items()}
+        return len(edges) == self.edges and all(
+            edge["behind_since"] is None and edge["applied"] == held for edge in edges.values()
+        )
+
+    def _listed(self, services: Iterable[str]) -> dict[str, int]:
+        return {one: sum(len(rows) for (name, _), rows in self._slices.items() if name == one) for one in services}
+
+    def _listen(self) -> None:
+        import salt.config
+        from haproxy_edge.outbox import Outbox
+        from haproxy_edge.salt_adapter import Bus as Doorbell
+        from haproxy_edge.salt_adapter import SaltCache
+        from haproxy_edge.store import Store
+
+        config = RUN / "master/etc/master"
+        opts = salt.config.master_config(str(config))
+        self._store, self._outbox, self._doorbell = Store(SaltCache(opts)), Outbox(SaltCache(opts)), Doorbell(opts)
+        self.bus = Bus(config)
+        self.attach()
+
+    def attach(self) -> None:
+        """To the master that runs now."""
+        leader = recorded(RUN / "master.pid")
+        if leader is None:
+            raise LabError(f"salt-master has ended; see {RUN}/master.log")
+        self.costs = MasterCosts(leader)
+
+    def _order(self, lane: Lane, edges: Sequence[str]) -> None:
+        """As the engine and a resync do: the reactor takes it out of the outbox and publishes it."""
+        whole = list(edges) == ["*"]
+        target = ("roles:haproxy-edge", "grain") if whole else (",".join(edges), "list")
+        self._outbox.put(
+            lane, tgt=target[0], tgt_type=target[1], services=[SERVICE], cluster="default", now=time.time()
+        )
+        self._doorbell.ring(lane)
+
+    def _give_pillar(self, services: Sequence[str]) -> None:
+        """The same to every edge: one frontend for each service."""
+        ports = {service: 9000 + number for number, service in enumerate(services)}
+        frontends = {
+            service.partition("/")[2]: {"bind": f"ipv4@:{port}", "service": service, "port": "tcp"}
+            for service, port in ports.items()
+        }
+        given = RUN / "pillar-given"
+        given.mkdir(exist_ok=True)
+        (given / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["edges"]}}))
+        (given / "edges.sls").write_text(yaml.safe_dump({"haproxy": {**PILLAR["haproxy"], "frontends": frontends}}))
+        self.lab.copy_pillar(given)
+
+    def _replace_one(self, service: str) -> None:
+        self._slices[service, 0][-1] = self._endpoint()
+        self._put(service, 0)
+
+    def _endpoint(self) -> Endpoint:
+        self._fresh += 1
+        number = self._fresh % 62_500
+        return Endpoint(f"far-{self._fresh}", f"10.245.{number // 250}.{number % 250 + 1}", f"node-{number % 20}")
+
+    def _put(self, service: str, number: int) -> None:
+        plain = service.partition("/")[2]
+        item = endpoint_slice(service, self._slices[service, number], name=f"{plain}-{number:03}", ports=PORTS)
+        path = object_path(item)
+        if path in self._written:
+            self.lab.cluster.client.replace(path, item)
+        else:
+            self.lab.cluster.put(item)
+            self._written.add(path)
+
+    def _take_down(self) -> None:
+        self.say("taking the lab down")
+        with undisturbed():
+            if self.stand_ins:
+                self.stand_ins.stop()
+            with contextlib.suppress(AttributeError):
+                self.bus.close()
+            down()

@@ -1,0 +1,62 @@
+"""What a salt-master spends, the engine's process apart from all the others; read from /proc while it works.
+
+It must never count what the measuring itself or an edge on the same machine spends: only the master's own session.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from bench.engine import Process, pid_of_engine
+from lab.processes import session
+
+_TICK = 1 / os.sysconf("SC_CLK_TCK")
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor seconds at a moment, or between two."""
+
+    at: float
+    engine: float
+    master: float
+
+    def since(self, before: Spent) -> Spent:
+        """Between the two."""
+        return Spent(self.at - before.at, self.engine - before.engine, self.master - before.master)
+
+    def without(self, idle: Spent) -> Spent:
+        """What is left when so much of it would have been spent in the same time with nothing to do."""
+        share = self.at / idle.at
+        return Spent(self.at, max(0.0, self.engine - idle.engine * share), max(0.0, self.master - idle.master * share))
+
+
+class MasterCosts:
+    """Of the master whose first process is ``leader``."""
+
+    def __init__(self, leader: int) -> None:
+        self._leader = leader
+        self.engine = Process(pid_of_engine(leader))
+
+    def now(self) -> Spent:
+        """Since all of it began; those of its processes that have ended count, too."""
+        others = sum(_cpu_seconds(pid) for pid in session(self._leader) if pid != self.engine.pid)
+        return Spent(time.monotonic(), self.engine.cpu_seconds(), others)
+
+    def over(self, seconds: float) -> Spent:
+        """In that time from now."""
+        before = self.now()
+        time.sleep(seconds)
+        return self.now().since(before)
+
+
+def _cpu_seconds(pid: int) -> float:
+    """User and system time of a process and of its children that it has seen end; 0 once it is gone itself."""
+    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
+        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:15])) * _TICK
+    return 0.0
