@@ -146,6 +146,7 @@ class Rig:
         self._written: set[str] = set()
         self._fresh = 0
         self.stand_ins: StandIns | None = None
+        self.bus: Bus | None = None
 
     @contextlib.contextmanager
     def running(self) -> Iterator[Rig]:
@@ -185,15 +186,14 @@ class Rig:
         self._give_pillar(services)
         self.lab.configure_engine(services=list(services))
         self.lab.master.stop()
-        self.bus.close()
+        self._hush()
         self.lab.master.start()
         self._listen()
         self.await_fleet()
 
     def change(self, lane: Lane = "hot", service: str = SERVICE) -> tuple[float, list[dict[str, Any]]]:
         """One pod gives way to another, or the state lane is ordered; (seconds to the last edge, acknowledgements)."""
-        self.bus.forget()
-        began = time.time()
+        began = self._moment()
         if lane == "hot":
             self._replace_one(service)
         else:
@@ -202,24 +202,34 @@ class Rig:
 
     def order(self, lane: Lane, edges: Sequence[str]) -> tuple[float, list[dict[str, Any]]]:
         """The same for these alone, as the engine rings those that are behind; nothing has changed."""
-        self.bus.forget()
-        began = time.time()
+        began = self._moment()
         self._order(lane, edges)
         return self._await(began, len(edges), lane)
 
+    def _moment(self) -> float:
+        """Wall time, from which on events count."""
+        assert self.bus
+        self.bus.forget()
+        return time.time()
+
     def _await(self, began: float, edges: int, lane: Lane) -> tuple[float, list[dict[str, Any]]]:
+        assert self.bus
         events = self.bus.of_change(began, edges=edges, patience=PATIENCE, lane=lane)
         if len(events.acks) < edges:
             raise LabError(f"{len(events.acks)} of {edges} edges confirmed within {PATIENCE:g} s ({lane} lane)")
         self.returned = events.returns
         return events.borders["confirmed by all"], events.acks
 
-    def cost(self, count: int, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
-        """So many changes, and what they cost."""
-        self.change(lane, service)
+    def idle(self, service: str = SERVICE) -> Spent:
+        """What is spent with nothing to do, after one change that pays what only the first one costs."""
+        self.change("hot", service)
         time.sleep(AFTERMATH)
-        idle = self.costs.over(IDLE)
-        self.stand_ins and self.stand_ins.traffic()
+        return self.costs.over(IDLE)
+
+    def cost(self, count: int, idle: Spent, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
+        """So many changes, and what they cost."""
+        if self.stand_ins:
+            self.stand_ins.traffic()
         before, seconds, acks = self.costs.now(), [], []
         for _ in range(count):
             took, said = self.change(lane, service)
@@ -230,15 +240,12 @@ class Rig:
         spent = self.costs.now().since(before).without(idle)
         return self._told(Cost(self.edges, spent, seconds, acks, engine_mb=self.costs.engine.resident_mb()))
 
-    def cost_of_orders(self, lane: Lane, edges: Sequence[str], count: int) -> float:
-        """Processor time of the master for one order and one edge, when these alone get so many of them; ms."""
-        self.order(lane, edges)
-        time.sleep(AFTERMATH)
-        idle, before = self.costs.over(IDLE), self.costs.now()
+    def cost_of_orders(self, lane: Lane, edge: str, count: int, idle: Spent) -> float:
+        """Processor time of the master for one order of one edge, when that alone gets so many of them; ms."""
+        before = self.costs.now()
         for _ in range(count):
-            self.order(lane, edges)
-        time.sleep(AFTERMATH)
-        return 1000 * self.costs.now().since(before).without(idle).master / (count * len(edges))
+            self.order(lane, [edge])
+        return 1000 * self.costs.now().since(before).without(idle).master / count
 
     def _told(self, cost: Cost) -> Cost:
         if not self.stand_ins:
@@ -353,6 +360,12 @@ class Rig:
         with undisturbed():
             if self.stand_ins:
                 self.stand_ins.stop()
-            with contextlib.suppress(AttributeError):
-                self.bus.close()
+            self._hush()
             down()
+
+    def _hush(self) -> None:
+        """No connection to the master's bus is left."""
+        if self.bus:
+            self.bus.close()
+            self._doorbell.close()
+            self.bus = None
