@@ -13,7 +13,7 @@ import statistics
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any
 
@@ -144,6 +144,7 @@ class Rig:
         self.say = say
         self._slices: dict[tuple[str, int], list[Endpoint]] = {}
         self._written: set[str] = set()
+        self._followed = [SERVICE]
         self._fresh = 0
         self.stand_ins: StandIns | None = None
         self.bus: Bus | None = None
@@ -183,6 +184,7 @@ class Rig:
         for service in services:
             if (service, 0) not in self._slices:
                 self.use(service, 3)
+        self._followed = list(services)
         self._give_pillar(services)
         self.lab.configure_engine(services=list(services))
         self.lab.master.stop()
@@ -284,15 +286,20 @@ class Rig:
         """By the engine's own word, which is at most some seconds old: it has to show what is listed now."""
         report = self._store.report("default") or {}
         services, edges = report.get("services", {}), report.get("edges", {})
-        if {name: row["ready"] for name, row in services.items()} != self._listed(services):
+        ours = report.get("pid") == self.costs.engine.pid
+        if not ours or {name: row["ready"] for name, row in services.items()} != self._listed():
             return False
         held = {name: row["generation"] for name, row in services.items()}
         return len(edges) == self.edges and all(
             edge["behind_since"] is None and edge["applied"] == held for edge in edges.values()
         )
 
-    def _listed(self, services: Iterable[str]) -> dict[str, int]:
-        return {one: sum(len(rows) for (name, _), rows in self._slices.items() if name == one) for one in services}
+    def _listed(self) -> dict[str, int]:
+        """Endpoints of each service that is followed."""
+        found = dict.fromkeys(self._followed, 0)
+        for (service, _), endpoints in self._slices.items():
+            found[service] += len(endpoints)
+        return found
 
     def _listen(self) -> None:
         import salt.config
