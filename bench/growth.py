@@ -7,21 +7,16 @@ stand-in costs the master is compared with what a real edge costs, in the same r
 
 from __future__ import annotations
 
-import argparse
-import os
 import statistics
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-from bench import machine
-from bench.command import Say, run
+from bench.command import Say, run_part
 from bench.figures import Figure, figure
 from bench.fit import Point, fitted, last_step
 from bench.growth_rig import IDLE, Cost, Rig
 from bench.result import Plot, Result, Series, Table
-from lab.processes import LabError
 from lab.topology import SERVICE, Lab
 
 LANES = ("hot", "state")
@@ -65,6 +60,7 @@ class Axis:
 # what is told of every size: column, unit, what it is of a cost
 COLUMNS: Mapping[str, Callable[[Cost], float]] = {
     "all edges, s": lambda cost: cost.median,
+    "a real edge's part, ms": lambda cost: cost.edge_ms,
     "engine CPU, ms": lambda cost: cost.engine_ms,
     "engine resident, MB": lambda cost: cost.engine_mb,
     "master CPU, ms": lambda cost: cost.master_ms,
@@ -112,6 +108,7 @@ def services(rig: Rig, plan: Plan) -> Axis:
     for size in plan.services:
         rig.follow([SERVICE, *(f"kube-system/app-{number:03}" for number in range(1, size))])
         measured(rig, axis, size, plan)
+    rig.follow([SERVICE])
     return axis
 
 
@@ -187,8 +184,9 @@ def growth_figure(axis: Axis, what: str, value: Callable[[Cost], float], lane: s
     return figure(f"{what}, growth with {axis.name}, {spans}: n^k", "<= 1.1", round(fitted(points).k, 2), "k")
 
 
-def figures_of(found: Mapping[str, Axis]) -> list[Figure]:
+def figures_of(axes: Sequence[Axis]) -> list[Figure]:
     """Those of the axes that were measured."""
+    found = {axis.name: axis for axis in axes}
     figures: list[Figure] = []
     engine, master = COLUMNS["engine CPU, ms"], COLUMNS["master CPU, ms"]
     if axis := found.get("endpoints"):
@@ -220,27 +218,6 @@ def _of_edges(axis: Axis, engine: Callable[[Cost], float], master: Callable[[Cos
 AXES: Mapping[str, Callable[[Rig, Plan], Axis]] = {"endpoints": endpoints, "services": services, "edges": edges}
 
 
-def measure(plan: Plan, only: Sequence[str], say: Say) -> Result:
-    """All of it, in one lab."""
-    if os.geteuid() != 0:
-        raise LabError("needs root: network namespaces and containers")
-    with Rig(Lab(engine={"resync": 0}), say).running() as rig:
-        rig.grow(1)
-        comparison = compared(rig, plan)
-        found = {name: measured_axis(rig, plan) for name, measured_axis in AXES.items() if name in only}
-    axes = list(found.values())
-    return Result(
-        "growth",
-        "How cost grows",
-        figures_of(found),
-        notes=NOTES,
-        tables=[comparison, *(table(axis, lane) for axis in axes for lane in LANES)],
-        plots=plots(axes),
-        machine=machine.facts(),
-        quick=plan is QUICK,
-    )
-
-
 NOTES = (
     "Three edges are real: systemd, salt-minion and HAProxy in a container each. All others are stand-ins: each signs "
     "in with a key of its own, takes the publish and returns what a real edge returned, signed; in the state lane it "
@@ -252,31 +229,21 @@ NOTES = (
 )
 
 
+def measure(say: Say, quick: bool, axes: Mapping[str, Callable[[Rig, Plan], Axis]] = AXES) -> Result:
+    """All of it, in one lab."""
+    plan = QUICK if quick else Plan()
+    # no resync: it would be taken for a change
+    with Rig(Lab(engine={"resync": 0}), say).running() as rig:
+        rig.grow(1)
+        comparison = compared(rig, plan)
+        found = [axis(rig, plan) for axis in axes.values()]
+    tables = [comparison, *(table(axis, lane) for axis in found for lane in LANES)]
+    return Result("growth", "How cost grows", figures_of(found), NOTES, tables, plots(found))
+
+
 def main() -> int:
     """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
-    parser = argparse.ArgumentParser(prog="python -m bench.growth", description=__doc__.partition("\n")[0])
-    parser.add_argument("--quick", action="store_true", help="few sizes and changes, to see that it works")
-    parser.add_argument("--only", action="append", choices=sorted(AXES), help="this axis; may be given again")
-    parser.add_argument("--out", type=Path, help="keep the whole result as JSON")
-    arguments = parser.parse_args()
-
-    def kept(say: Say) -> Sequence[Figure]:
-        result = measure(QUICK if arguments.quick else Plan(), arguments.only or sorted(AXES), say)
-        for each in result.tables:
-            print(_text(each), end="\n\n")
-        if arguments.out:
-            result.save(arguments.out)
-        return result.figures
-
-    return run("bench.growth", kept)
-
-
-def _text(one: Table) -> str:
-    """For people."""
-    rows = [list(one.columns), *([str(cell) for cell in row] for row in one.rows)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    lines = ["  ".join(map(str.rjust, row, widths)).rstrip() for row in rows]
-    return "\n".join([one.title, *lines, one.note])
+    return run_part("growth", __doc__, measure)
 
 
 if __name__ == "__main__":

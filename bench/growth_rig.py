@@ -40,6 +40,8 @@ PATIENCE, SETTLE_PATIENCE = 90.0, 240.0
 PAUSE, AFTERMATH = 0.4, 2.5
 # seconds in which nothing changes, to know what would be spent anyway
 IDLE = 5.0
+# seconds
+TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass
@@ -64,13 +66,13 @@ class Cost:
 
     @property
     def engine_ms(self) -> float:
-        """Processor time of the engine for one change."""
-        return 1000 * self.spent.engine / len(self.seconds)
+        """Processor time of the engine for one change; the clock of processes knows nothing shorter than its tick."""
+        return 1000 * max(TICK, self.spent.engine) / len(self.seconds)
 
     @property
     def master_ms(self) -> float:
         """Processor time of the master's other processes for one change, all edges."""
-        return 1000 * self.spent.master / len(self.seconds)
+        return 1000 * max(TICK, self.spent.master) / len(self.seconds)
 
     @property
     def master_ms_per_edge(self) -> float:
@@ -191,6 +193,8 @@ class Rig:
         self._hush()
         self.lab.master.start()
         self._listen()
+        wait_for(self._all_seen, PATIENCE, f"the engine to follow {len(services)} services", every=0.2)
+        self._order("state", ["*"])
         self.await_fleet()
 
     def change(self, lane: Lane = "hot", service: str = SERVICE) -> tuple[float, list[dict[str, Any]]]:
@@ -282,13 +286,20 @@ class Rig:
         """Until the engine knows every edge and none is behind what the store holds."""
         wait_for(self._all_confirmed, SETTLE_PATIENCE, f"{self.edges} edges to confirm", every=0.2)
 
-    def _all_confirmed(self) -> bool:
-        """By the engine's own word, which is at most some seconds old: it has to show what is listed now."""
+    def _report(self) -> dict[str, Any]:
+        """The last word of the engine that runs now, some seconds old at most."""
         report = self._store.report("default") or {}
-        services, edges = report.get("services", {}), report.get("edges", {})
-        ours = report.get("pid") == self.costs.engine.pid
-        if not ours or {name: row["ready"] for name, row in services.items()} != self._listed():
+        return report if report.get("pid") == self.costs.engine.pid else {"services": {}, "edges": {}}
+
+    def _all_seen(self) -> bool:
+        services = self._report()["services"]
+        return {name: row["ready"] for name, row in services.items()} == self._listed()
+
+    def _all_confirmed(self) -> bool:
+        if not self._all_seen():
             return False
+        report = self._report()
+        services, edges = report["services"], report["edges"]
         held = {name: row["generation"] for name, row in services.items()}
         return len(edges) == self.edges and all(
             edge["behind_since"] is None and edge["applied"] == held for edge in edges.values()
@@ -298,7 +309,8 @@ class Rig:
         """Endpoints of each service that is followed."""
         found = dict.fromkeys(self._followed, 0)
         for (service, _), endpoints in self._slices.items():
-            found[service] += len(endpoints)
+            if service in found:
+                found[service] += len(endpoints)
         return found
 
     def _listen(self) -> None:

@@ -5,16 +5,12 @@ It must never count what the measuring itself or an edge on the same machine spe
 
 from __future__ import annotations
 
-import contextlib
-import os
 import time
 from dataclasses import dataclass
-from pathlib import Path
 
-from bench.engine import Process, pid_of_engine
+from bench.engine import pid_of_engine
+from bench.process import Process, spent
 from lab.processes import session
-
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
 
 
 @dataclass(frozen=True)
@@ -44,7 +40,7 @@ class MasterCosts:
 
     def now(self) -> Spent:
         """Since all of it began; those of its processes that have ended count, too."""
-        others = sum(_cpu_seconds(pid) for pid in session(self._leader) if pid != self.engine.pid)
+        others = spent(pid for pid in session(self._leader) if pid != self.engine.pid)
         return Spent(time.monotonic(), self.engine.cpu_seconds(), others)
 
     def over(self, seconds: float) -> Spent:
@@ -52,11 +48,3 @@ class MasterCosts:
         before = self.now()
         time.sleep(seconds)
         return self.now().since(before)
-
-
-def _cpu_seconds(pid: int) -> float:
-    """User and system time of a process and of its children that it has seen end; 0 once it is gone itself."""
-    with contextlib.suppress(FileNotFoundError, ProcessLookupError):
-        fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
-        return sum(map(int, fields[11:15])) * _TICK
-    return 0.0

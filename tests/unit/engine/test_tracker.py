@@ -7,6 +7,8 @@ import pytest
 from haproxy_edge.acks import Ack
 from haproxy_edge.records import EdgeRecord
 from haproxy_edge.tracker import LONGEST_PAUSE, Tracker
+from hypothesis import given
+from hypothesis import strategies as st
 
 SERVICE = "kube-system/traefik"
 KEY = f"default {SERVICE}"
@@ -246,3 +248,39 @@ def test_what_is_frozen_rings_nobody_but_an_edge_that_has_nothing():
 )
 def test_an_edge_that_has_something_newer_of_other_content_says_so(serves, newer):
     assert list(tracker("edge1").newer(ack("edge1", serves))) == ([(SERVICE, serves[0])] if newer else [])
+
+
+STEPS = st.one_of(
+    st.tuples(st.just("expect"), st.sets(st.sampled_from(["edge1", "edge2", "edge3"]))),
+    st.tuples(st.just("stored"), st.integers(3, 9)),
+    st.tuples(st.just("confirmed"), st.sampled_from(["edge1", "edge2", "edge3"]), st.integers(2, 9)),
+    st.tuples(st.just("needs state"), st.sampled_from(["edge1", "edge2", "edge3"])),
+    st.tuples(st.just("introduced")),
+    st.tuples(st.just("take")),
+)
+
+
+@given(st.lists(STEPS, max_size=30))
+def test_whatever_happens_those_it_keeps_as_behind_are_those_that_are(steps):
+    made = tracker("edge1", "edge2")
+    for now, (what, *given_) in enumerate(steps):
+        if what == "expect":
+            made.expect(sorted(*given_), now)
+        elif what == "stored":
+            made.stored(SERVICE, *version(*given_), now)
+        elif what == "confirmed":
+            made.confirmed(ack(given_[0], version(given_[1])), now)
+        elif what == "needs state":
+            made.confirmed(ack(given_[0], state_needed="a reload"), now)
+        elif what == "introduced":
+            made.introduced(now)
+        else:
+            made.take(now)
+        due = [edge.due for name, edge in made.edges().items() if made.is_behind(name)]
+        assert made.due_at() == min(due, default=float("inf"))
+    behind = {name for name in made.edges() if made.is_behind(name)}
+    assert {name for names in made.take(10_000.0).values() for name in names} == behind
+
+
+def version(number):
+    return number, f"sha256:{number}"
