@@ -12,10 +12,11 @@ import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
+from bench.change_cost import Cost
 from bench.command import Say, run_part
 from bench.figures import Figure, figure
 from bench.fit import Point, fitted, last_step
-from bench.growth_rig import IDLE, Cost, Rig
+from bench.growth_rig import IDLE, Rig
 from bench.result import Plot, Result, Series, Table
 from lab.topology import SERVICE, Lab
 
@@ -34,7 +35,7 @@ class Plan:
     compared: int = 12
 
 
-QUICK = Plan(endpoints=(3, 1000), services=(1, 20), edges=(4, 12), hot=2, state=1, compared=3)
+QUICK = Plan(endpoints=(3, 1000), services=(1, 10), edges=(4, 8), hot=2, state=1, compared=2)
 # edges at which the lanes are compared
 RATIO_AT = 50
 # how often a real edge and a stand-in take turns
@@ -220,8 +221,9 @@ AXES: Mapping[str, Callable[[Rig, Plan], Axis]] = {"endpoints": endpoints, "serv
 
 NOTES = (
     "Three edges are real: systemd, salt-minion and HAProxy in a container each. All others are stand-ins: each signs "
-    "in with a key of its own, takes the publish and returns what a real edge returned, signed; in the state lane it "
-    "asks the master for pillar and files as a real minion does. No HAProxy is behind them.",
+    "in with a key of its own, takes the publish and returns what a real edge returned, signed, after as long as that "
+    "says it took; in the state lane it asks the master for pillar and files as a real minion does. No HAProxy is "
+    "behind them.",
     "Processor time is that of one change: what idling for the same time costs is subtracted. The master's is that of "
     "all its processes but the engine's.",
     "Everything, edges and stand-ins too, shares the machine's cores, so times to all edges are longer than they would "

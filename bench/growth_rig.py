@@ -7,29 +7,25 @@ and edges have no way to them, so checking thousands costs next to nothing. It m
 from __future__ import annotations
 
 import contextlib
-import json
-import os
-import statistics
-import subprocess
-import sys
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
 import yaml
 from haproxy_edge.records import Lane
 
 from bench.borders import Bus
+from bench.change_cost import Cost
 from bench.command import Say, undisturbed
 from bench.hot_fleet import PILLAR, PORTS
 from bench.likeness import Likeness
 from bench.master_costs import MasterCosts, Spent
+from bench.stand_ins import StandIns
 from lab import fabric
 from lab.cluster_objects import Endpoint, endpoint_slice
 from lab.kubeapi.resources import object_path
-from lab.master import CHECKOUT
-from lab.processes import RUN, LabError, netns, recorded, run, wait_for
+from lab.processes import RUN, LabError, recorded, run, wait_for
 from lab.topology import SERVICE, Lab, down
 
 PER_SLICE = 100
@@ -40,102 +36,6 @@ PATIENCE, SETTLE_PATIENCE = 90.0, 240.0
 PAUSE, AFTERMATH = 0.4, 2.5
 # seconds in which nothing changes, to know what would be spent anyway
 IDLE = 5.0
-# seconds
-TICK = 1 / os.sysconf("SC_CLK_TCK")
-
-
-@dataclass
-class Cost:
-    """Of changes of one kind at one size; seconds are those until the last edge had confirmed, each change apart.
-
-    ``spent`` is without what idling costs; per change and, for the master, per edge it is told by the properties.
-    """
-
-    edges: int
-    spent: Spent
-    seconds: list[float] = field(default_factory=list)
-    acks: list[dict[str, Any]] = field(default_factory=list)
-    published_bytes: float = 0.0
-    returned_bytes: float = 0.0
-    engine_mb: float = 0.0
-
-    @property
-    def median(self) -> float:
-        """Seconds of the change in the middle."""
-        return statistics.median(self.seconds)
-
-    @property
-    def engine_ms(self) -> float:
-        """Processor time of the engine for one change; the clock of processes knows nothing shorter than its tick."""
-        return 1000 * max(TICK, self.spent.engine) / len(self.seconds)
-
-    @property
-    def master_ms(self) -> float:
-        """Processor time of the master's other processes for one change, all edges."""
-        return 1000 * max(TICK, self.spent.master) / len(self.seconds)
-
-    @property
-    def master_ms_per_edge(self) -> float:
-        """The same for one edge."""
-        return self.master_ms / self.edges
-
-    @property
-    def edge_ms(self) -> float:
-        """What a real edge says its own part took, the median."""
-        return statistics.median(ack["ms"] for ack in self.acks if not ack["edge"].startswith("stand-in"))
-
-
-class StandIns:
-    """The process of `bench.stand_in`, in a namespace of its own beside the master."""
-
-    def __init__(self, like: Likeness) -> None:
-        self._directory = RUN / "stand-ins"
-        self._directory.mkdir()
-        config = {"master": fabric.addresses("master")[0], "publish_port": 4505, "ret_port": 4506}
-        (self._directory / "config.json").write_text(
-            json.dumps({**config, "directory": str(self._directory), **asdict(like)})
-        )
-        self._process = self._start()
-        self.number = 0
-
-    def _start(self) -> subprocess.Popen[str]:
-        command = [sys.executable, "-m", "bench.stand_in", str(self._directory / "config.json")]
-        paths = f"{CHECKOUT}:{CHECKOUT}/salt/states/_utils"
-        with (self._directory / "log").open("w") as log:
-            return subprocess.Popen(
-                netns(fabric.namespace("client"), command),
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                cwd=CHECKOUT,
-                env={**os.environ, "PYTHONWARNINGS": "ignore", "PYTHONPATH": paths},
-            )
-
-    def grow(self, number: int) -> dict[str, int]:
-        """Until so many run; what all of them received and sent since it was asked last."""
-        assert self._process.stdin and self._process.stdout
-        self._process.stdin.write(f"{number}\n")
-        self._process.stdin.flush()
-        answer = self._process.stdout.readline()
-        if not answer:
-            raise LabError(f"the stand-ins have ended: {(self._directory / 'log').read_text()[-2000:]}")
-        self.number = number
-        return dict(json.loads(answer))
-
-    def traffic(self) -> dict[str, int]:
-        """Since it was asked last."""
-        return self.grow(self.number)
-
-    def stop(self) -> None:
-        """It reads until its input is closed."""
-        assert self._process.stdin
-        with contextlib.suppress(BrokenPipeError):
-            self._process.stdin.close()
-        try:
-            self._process.wait(5)
-        except subprocess.TimeoutExpired:
-            self._process.kill()
 
 
 class Rig:

@@ -1,9 +1,9 @@
 """Many light minions in one process, which the master cannot tell from real ones: what it does for each is the same.
 
 Each has its own key pair, signs in, subscribes, has its pillar compiled, tells that it has started, takes every publish
-and returns as a real edge did (`bench.likeness`), signed with its own key of acknowledgements. For the state lane it
-asks the master for what a minion whose cache is warm asks. Salt's own channels do all of it, over sockets of one
-context: Salt's transport makes threads for each. It must never run anything, and nothing behind it is a host.
+and returns as a real edge did (`bench.likeness`), after as long, signed with its own key of acknowledgements. For the
+state lane it asks the master for what a minion whose cache is warm asks. Salt's own channels do all of it, over sockets
+of one context: Salt's transport makes threads for each. It must never run anything; nothing behind it is a host.
 
 ``python -m bench.stand_in CONFIG.json``. A line on standard input is a number: so many shall run. The answer is a line
 of JSON: that number, and what was received and sent since the last answer.
@@ -170,9 +170,11 @@ class StandIn:
         if job["fun"] == "haproxy_edge.sync":
             order, snapshots = _unpacked(_payload(job["arg"]))
             self._voice.serves.update({key: row for key, row in snapshots.items() if key in self._voice.serves})
+            await asyncio.sleep(self._like.hot_seconds)
             await self._channel.send(self._voice.hot(self._like, job, order, now=time.time()))
         elif job["fun"] == "state.apply":
             await self._ask_for_states()
+            await asyncio.sleep(self._like.state_seconds)
             await self._channel.send(self._voice.state(self._like, job, now=time.time()))
 
     async def _ask_for_states(self) -> None:

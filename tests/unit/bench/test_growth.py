@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from bench.change_cost import Cost
 from bench.growth import Axis, figures_of, plots, table
-from bench.growth_rig import Cost
 from bench.master_costs import Spent
 from bench.result import Result
 

@@ -44,7 +44,10 @@ def returned(ack):
 @pytest.fixture
 def like():
     hot = signed(ACK, OTHER)
-    state = {"haproxy_|-serving": {"result": True, "ack": signed({**ACK, "lane": "state"}, OTHER)}, "pkg_|-x": {}}
+    state = {
+        "haproxy_|-serving": {"result": True, "duration": 40.0, "ack": signed({**ACK, "lane": "state"}, OTHER)},
+        "pkg_|-x": {"duration": 60.0},
+    }
     return Likeness({"id": "edge1", "os": "Debian"}, returned(hot), returned(state))
 
 
@@ -87,6 +90,10 @@ def test_with_another_s_key_it_is_forged(like):
     load = Voice("edge1", KEY, dict(SERVES)).hot(like, JOB, "o", now=10.0)
     with pytest.raises(Forged):
         verified(load["return"], key_of)
+
+
+def test_it_takes_as_long_as_the_edge_did(like):
+    assert (like.hot_seconds, like.state_seconds) == (0.0125, 0.1)
 
 
 def test_what_salt_adds_on_the_way_is_not_sent_again(like, voice):
