@@ -36,6 +36,7 @@ ELSEWHERE = {
     "salt <edge> cmd.run 'echo": "socat is not on every edge",
     "kubectl -n salt": "no kubelet starts the pod",
     "kubectl -n kube-system rollout": "the lab's pods belong to no deployment",
+    "kubectl auth can-i --list": "the lab's own API does not impersonate",
     "kubectl apply -f": "the fences do it",
     "kubectl scale": "whatever stood there before",
 }

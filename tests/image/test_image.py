@@ -127,11 +127,11 @@ class Master:
         logs = podman("logs", self.name)
         return logs.stdout + logs.stderr
 
-    def run(self, *command: str) -> str:
-        return podman("exec", self.name, *command, timeout=120).stdout
+    def run(self, *command: str, check: bool = True) -> str:
+        return podman("exec", self.name, *command, timeout=120, check=check).stdout
 
-    def runner(self, *command: str) -> Any:
-        return json.loads(self.run("salt-run", "--out=json", "--log-level=quiet", *command))
+    def runner(self, *command: str, check: bool = True) -> Any:
+        return json.loads(self.run("salt-run", "--out=json", "--log-level=quiet", *command, check=check))
 
     def await_said(self, words: str) -> None:
         deadline = time.monotonic() + PATIENCE
@@ -146,6 +146,15 @@ def test_the_engine_follows_the_cluster_as_the_pod_s_account(master, tmp_path):
     assert [server["address"] for server in servers] == ["10.42.0.7"]
     assert master.run("id", "-u").strip() == str(USER)
     assert {path.lstat().st_uid for path in (tmp_path / "data").rglob("*")} == {USER}
+
+
+def test_the_doctor_finds_the_pod_s_part_of_the_chain_right(master):
+    # its exit status is 1: no minion has been accepted yet
+    findings = master.runner("haproxy_edge.doctor", check=False)["findings"]
+    wrong = {finding["check"] for finding in findings if finding["state"] == "wrong"}
+    right = {finding["check"] for finding in findings if finding["state"] == "ok"}
+    assert wrong == {"target"}
+    assert {"api-reachable", "api-rights", "ext-pillar", "reactor", "states", "engine-running", "service"} <= right
 
 
 def test_a_prometheus_can_scrape_it(master, metrics):
