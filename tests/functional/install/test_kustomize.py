@@ -18,7 +18,7 @@ from lab.kubeapi.under_test import api_under_test, eventually
 
 ROOT = Path(__file__).parents[3]
 FOLDER = ROOT / "deploy/kustomize"
-RELEASES = ("1.31", "1.34", "1.37")
+RELEASES = ("1.31", "1.36", "1.37")
 
 
 @pytest.fixture(scope="module")
