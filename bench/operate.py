@@ -164,17 +164,18 @@ def doctor_figures(say: Say) -> list[Figure]:
     faults = [fault for group in GROUPS.values() for fault in group]
     try:
         pods = start(lab)
-        _visit(lab)  # everything has settled
+        wait_for(lambda: lab.master.run("haproxy_edge.status")["retcode"] == 0, 60, "every edge to have confirmed")
         took, findings = _visit(lab)
         longest = took
         wrong = [finding for finding in findings if finding["state"] == "wrong"]
         for finding in wrong:
             say(f"healthy, and yet: {finding}")
         named = 0
-        for group in GROUPS.values():
+        for name, group in GROUPS.items():
             with planted(group, lab, pods):
                 seconds, findings = _visit(lab)
             longest = max(longest, seconds)
+            say(f"{name}: {seconds:.1f} s")
             for fault in group:
                 seen = fault.named(findings)
                 named += seen
