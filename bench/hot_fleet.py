@@ -114,12 +114,11 @@ class Fleet:
         with _JobMemory(watch) as memory:
             began, wall = time.monotonic(), time.time()
             self.lab.cluster.client.replace(object_path(item), item)
-            answered = time.monotonic() - began
             seconds = self._await(began)
             events = self._bus.of_change(wall, edges=len(self.lab.edges), patience=PATIENCE)
         return Moved(
             seconds,
-            {"answered": answered, **events.borders},
+            events.borders,
             events.acks,
             memory.most_mb,
             at=wall,

@@ -10,7 +10,7 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-OURS, SALT, KUBERNETES, HAPROXY, CLIENT = "ours", "Salt's", "the Kubernetes API's and client's", "HAProxy's", "clients'"
+OURS, SALT, KUBERNETES, HAPROXY, CLIENT = "ours", "Salt's", "Kubernetes' API and client", "HAProxy's", "clients'"
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,7 @@ class Step:
 
 # the way until traffic moves, then to the first connection; each begins where the one before ends
 WAY = (
-    Step("API takes the change", KUBERNETES, "answered", "from the request to its answer"),
-    Step("watch, merge, compare", KUBERNETES, "seen", "the event through TLS and the watch to the engine's decision"),
+    Step("API, watch, decide", KUBERNETES, "seen", "from the request to the API until the engine has a new snapshot"),
     Step("store the snapshot", OURS, "stored", "`salt.cache`, before anything is ordered"),
     Step("put the order", OURS, "ordered", "its id remembered, then the outbox"),
     Step("ring the doorbell", OURS, "rung", "an event without content"),
@@ -34,8 +33,9 @@ WAY = (
     Step("begin to render", SALT, "listed", "Jinja, the loader, until our module looks into the outbox"),
     Step("take the order", OURS, "taken", "each order once"),
     Step("render, match, publish", SALT, "published", "YAML, the grain's target, the job cache, the publish"),
-    Step("to the minion, fork", SALT, "forked", "encryption, both ways; a process for the job"),
-    Step("to our module", SALT, "loading", "the job's loader, until it opens our module"),
+    Step("to the minion, fork", SALT, "building", "encrypted, sent, decrypted; a process for the job"),
+    Step("build the loaders", SALT, "begun job", "all loaders of the minion, in each job anew"),
+    Step("to our module", SALT, "loading", "executors, until the loader opens our module"),
     Step("load our module", OURS, "begun", "in each job anew; its package is in the minion already"),
     Step("check the snapshots", OURS, "locked", "as if the master could be wrong; then the edge's lock"),
     Step("save the snapshots", OURS, "saved", "on the disk before they are used"),
@@ -49,7 +49,7 @@ AFTERWARDS = (
     Step("prove", HAPROXY, "proven", "asked again: does it serve what it should"),
     Step("judge the file", HAPROXY, "judged", "filled, then `haproxy -c`"),
     Step("write the file", OURS, "filed", "replaced, on the disk; the record of it, too"),
-    Step("sign", OURS, "signed", "number, HMAC"),
+    Step("remember, sign", OURS, "signed", "what serves now is the last good one; number, HMAC"),
     Step("return", SALT, "returned", "to the master, through its workers to the bus"),
 )
 # the steps an acknowledgement tells, and the border each ends at
@@ -73,7 +73,8 @@ class Unseen(Exception):
 class OnEdge:
     """What was seen of one edge; seconds after the change. ``steps_ms`` and ``ms`` are its own word."""
 
-    forked: float
+    building: float
+    job: float
     loading: float
     locking: float
     returned: float
@@ -88,7 +89,7 @@ def on_edge(edge: OnEdge) -> dict[str, float]:
     if missing:
         raise Unseen(f"no step {', '.join(missing)} in the acknowledgement")
     begun = edge.locking - edge.steps_ms.get("check", 0.0) / 1000
-    borders = {"forked": edge.forked, "loading": edge.loading, "begun": begun}
+    borders = {"building": edge.building, "begun job": edge.job, "loading": edge.loading, "begun": begun}
     at = edge.locking
     for step, border in _TOLD.items():
         at += edge.steps_ms[step] / 1000

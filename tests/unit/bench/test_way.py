@@ -32,7 +32,7 @@ STEPS_MS = {
     "judge": 30.0,
     "file": 10.0,
 }
-EDGE = OnEdge(0.060, 0.070, 0.091, 0.190, 0.110, STEPS_MS, ms=56.5)
+EDGE = OnEdge(0.030, 0.060, 0.070, 0.091, 0.190, 0.110, STEPS_MS, ms=56.5)
 SHORT = (Step("one", OURS, "a", ""), Step("two", SALT, "b", ""), Step("three", OURS, "c", ""))
 
 
@@ -45,7 +45,7 @@ def test_the_borders_of_an_edge_follow_from_its_lock_and_its_own_steps():
 
 def test_an_edge_that_did_not_go_the_whole_way_is_not_measured():
     with pytest.raises(Unseen, match="runtime"):
-        on_edge(OnEdge(0, 0, 0, 0, 0, {name: 1.0 for name in STEPS_MS if name != "runtime"}, 1.0))
+        on_edge(OnEdge(0, 0, 0, 0, 0, 0, {name: 1.0 for name in STEPS_MS if name != "runtime"}, 1.0))
 
 
 def test_every_step_after_the_publish_ends_at_a_border_of_the_edge():
