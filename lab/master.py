@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import os
+import re
 import signal
 import sys
 from collections.abc import Mapping
@@ -97,6 +98,10 @@ class Master:
         from haproxy_edge.salt_adapter import SaltCache
 
         return Store(SaltCache(salt.config.master_config(str(self.directory / "etc/master"))))
+
+    def published(self, function: str) -> set[str]:
+        """Job ids it gave out for that function so far; its job cache would also hold what minions made up."""
+        return set(re.findall(rf"Published command {re.escape(function)} with jid (\d+)", self.log()))
 
     def command(self, *arguments: str, program: str = "salt") -> list[str]:
         """The command line of one of Salt's programs on this master."""

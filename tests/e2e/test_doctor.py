@@ -10,26 +10,29 @@ from lab.processes import wait_for
 from tests.e2e.doctor_faults import GROUPS, planted, visit
 
 
-@pytest.fixture
-def settled(world):
-    """With every edge's confirmation heard."""
-    status = partial(world.lab.master.run, "haproxy_edge.status")
+@pytest.fixture(scope="module")
+def healthy(world_once):
+    """What the doctor finds once every edge's confirmation is heard; one visit for all who ask."""
+    status = partial(world_once.lab.master.run, "haproxy_edge.status")
     wait_for(lambda: status()["retcode"] == 0, 60, "every edge to have confirmed", every=0.3)
-    return world
+    return visit(world_once.lab)
 
 
-def test_a_healthy_chain_has_nothing_wrong(settled):
-    findings = visit(settled.lab)
-    assert [finding for finding in findings if finding["state"] in ("wrong", "unknown")] == []
-    edges = {edge.name for edge in settled.lab.edges}
+@pytest.fixture
+def edges(whole_lab):
+    return {edge.name for edge in whole_lab.lab.edges}
+
+
+def test_a_healthy_chain_has_nothing_wrong(healthy, edges):
+    assert [finding for finding in healthy if finding["state"] in ("wrong", "unknown")] == []
     for check in ("answering", "modules", "pods", "source-address", "in-step"):
-        assert {finding["subject"] for finding in findings if finding["check"] == check} == edges
+        assert {finding["subject"] for finding in healthy if finding["check"] == check} == edges
 
 
 @pytest.mark.field_failure("a PROXY header that does not fit")
-def test_a_healthy_chain_proves_that_the_client_s_address_is_believed(settled):
-    proven = [finding for finding in visit(settled.lab) if finding["check"] == "proxy-protocol"]
-    assert len(proven) == 2 * len(settled.lab.edges)
+def test_a_healthy_chain_proves_that_the_client_s_address_is_believed(healthy, edges):
+    proven = [finding for finding in healthy if finding["check"] == "proxy-protocol"]
+    assert len(proven) == 2 * len(edges)
     assert all("believed" in finding["found"] and finding["state"] == "ok" for finding in proven)
 
 

@@ -33,13 +33,12 @@ def _back(world, pods):
 
 
 def test_a_change_goes_out_as_one_sync_and_as_no_state(world):
-    jobs = world.lab.master
-    before = set(jobs.run("jobs.list_jobs", "search_function=state.apply"))
-    synced = set(jobs.run("jobs.list_jobs", "search_function=haproxy_edge.sync"))
+    master = world.lab.master
+    applied, synced = master.published("state.apply"), master.published("haproxy_edge.sync")
     pods = _more(world)
     world.await_servers(pods)
-    assert len(set(jobs.run("jobs.list_jobs", "search_function=haproxy_edge.sync")) - synced) == 1
-    assert set(jobs.run("jobs.list_jobs", "search_function=state.apply")) == before
+    assert len(master.published("haproxy_edge.sync") - synced) == 1
+    assert master.published("state.apply") == applied
     _back(world, pods)
 
 

@@ -26,9 +26,7 @@ NOTICED_AFTER, DYING = 1.0, 0.5
 
 
 @pytest.mark.field_failure(
-    "connections cut, or old workers pile up",
-    "a PROXY header that does not fit",
-    "Salt loses or doubles",
+    "connections cut, or old workers pile up", "a PROXY header that does not fit", "Salt loses or doubles"
 )
 # about a minute; more on a machine that has other things to do
 @pytest.mark.timeout(600)

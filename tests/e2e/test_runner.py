@@ -39,16 +39,17 @@ def test_status_shows_every_edge_in_step_and_ends_with_zero(world):
 
 def test_an_edge_that_sleeps_is_shown_behind_and_first_with_exit_status_one(world):
     _await_in_step(world)
-    sleeper = world.lab.edges[2]
+    *awake, sleeper = world.lab.edges
     sleeper.run(["systemctl", "stop", "salt-minion"])
     try:
         pods = [*world.pods, world.lab.pods.add()]
         world.lab.serve(pods)
-        wait_for(lambda: _ask(world, "status")["edges"][0]["edge"] == sleeper.name, 60, "it to be seen", every=0.3)
+        wait_for(lambda: world.store.edges("default")[sleeper.name].behind_since, 60, "it to be seen")
+        shown = [(sleeper.name, "behind"), *((edge.name, "ok") for edge in awake)]
         wait_for(
-            lambda: [row["state"] for row in _ask(world, "status")["edges"]] == ["behind", "ok", "ok"],
+            lambda: [(row["edge"], row["state"]) for row in _ask(world, "status")["edges"]] == shown,
             60,
-            "the others to be in step",
+            "it to be shown first, and the others in step",
             every=0.3,
         )
         done = run(world.lab.master.command("haproxy_edge.status", program="salt-run"), check=False)
@@ -141,15 +142,12 @@ def test_a_frozen_service_stays_on_every_edge_and_follows_at_once_when_thawed(wo
 
 
 def test_a_resync_orders_the_state_for_that_edge(world):
-    jobs = world.lab.master
-    before = set(jobs.run("jobs.list_jobs", "search_function=state.apply"))
-    edge = world.lab.edges[1]
+    master, edge = world.lab.master, world.lab.edges[1]
+    before = master.published("state.apply")
     assert _ask(world, "resync", edge.name)["said"] == [f"ordered for {edge.name}"]
-    wait_for(
-        lambda: set(jobs.run("jobs.list_jobs", "search_function=state.apply")) - before, 10, "the state", every=0.3
-    )
-    new = set(jobs.run("jobs.list_jobs", "search_function=state.apply")) - before
-    targets = [jobs.run("jobs.list_job", job)["Target"] for job in new]
+    wait_for(lambda: master.published("state.apply") - before, 60, "the state")
+    new = master.published("state.apply") - before
+    targets = [master.run("jobs.list_job", job)["Target"] for job in new]
     assert all(edge.name in target for target in targets)
 
 

@@ -6,16 +6,8 @@ import pytest
 
 from lab.master import CHECKOUT
 from lab.topology import PILLAR
+from tests.e2e.obstacles import full_disk
 
-# a small disk of its own for our folder, with its content and no byte left: Salt itself keeps room for its job files
-FILL = """
-set -e
-cp -a /var/lib/haproxy-edge /run/kept
-mount -t tmpfs -o size=1m full /var/lib/haproxy-edge
-cp -a /run/kept/. /var/lib/haproxy-edge
-rm -r /run/kept
-dd if=/dev/zero of=/var/lib/haproxy-edge/filler bs=1k 2>/dev/null && exit 1 || exit 0
-"""
 CONFIGURED, SERVING = "haproxy_edge.configured", "haproxy_edge.serving"
 
 
@@ -151,15 +143,12 @@ def test_a_port_that_is_taken_fails_with_the_reason_and_the_last_good_file_serve
 def test_a_full_disk_fails_the_state_and_tears_nothing(world):
     edge = world.lab.edges[0]
     before, worker = world.config(edge), world.worker(edge)
-    edge.run(["sh", "-c", FILL])
-    try:
+    with full_disk(edge):
         world.pillar(edge, {**PILLAR["haproxy"], "hard_stop_after": "20m"})
         failed = world.apply(edge.name)[edge.name][CONFIGURED]
         assert failed["result"] is False
         assert "No space left" in failed["comment"]
         assert (world.config(edge), world.worker(edge)) == (before, worker)
-    finally:
-        edge.run(["umount", "/var/lib/haproxy-edge"])
 
 
 def test_a_package_that_cannot_be_had_is_an_error_with_its_reason(world):
