@@ -109,13 +109,19 @@ def test_plan_shows_what_the_next_apply_then_does_and_changes_nothing(world):
 def test_plan_shows_the_runtime_commands_that_would_be_given(world):
     edge, (pod, *_) = world.lab.edges[0], world.pods
     name = f"tcp/{pod.name}:{pod.address}:9000"
-    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as runtime:
-        runtime.connect(str(edge.path("/run/haproxy/admin.sock")))
-        runtime.sendall(f"set server {name} weight 7\n".encode())
-        assert runtime.recv(1024).strip() == b""
+    _weigh(edge, name, 7)
     plan = _ask(world, "plan", edge.name)["edges"][edge.name]
+    _weigh(edge, name, 100)
     assert (plan["action"], plan["changed"]) == ("adjust", False)
     assert any(name in command for command in plan["commands"])
+
+
+def _weigh(edge, server, weight):
+    """By hand, at HAProxy's socket."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as runtime:
+        runtime.connect(str(edge.path("/run/haproxy/admin.sock")))
+        runtime.sendall(f"set server {server} weight {weight}\n".encode())
+        assert runtime.recv(1024).strip() == b""
 
 
 def test_a_bad_pillar_is_told_by_plan_with_retcode_one(world):
