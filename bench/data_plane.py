@@ -29,7 +29,7 @@ from lab.topology import SERVICE, Lab, down
 from lab.traffic import fetch
 
 PODS, ROUNDS, SECONDS = 2, 24, 1
-QUICK_ROUNDS = 4
+QUICK_ROUNDS = 3
 # no edge at all is a reference, not one of the two that are compared: in every so many rounds only
 DIRECT_EVERY = 4
 GOAL = ">= 0.98"

@@ -11,9 +11,8 @@ import shutil
 import signal
 import sys
 import time
-from itertools import pairwise
 
-from chaos import clock
+from chaos import clock, storm
 from chaos.disk import fill, free
 from chaos.engines.k8s_endpoints_under_fire import AFTER_DOORBELL, AFTER_STORE, BEFORE_STORE, MASTER_AFTER_DOORBELL
 from chaos.fault import MINUTE, Fault
@@ -25,7 +24,6 @@ from lab.processes import RUN, end, netns, spawn
 KILL_AT = RUN / "kill-at"
 # Salt looks after its processes every ten seconds; the rest is the engine's own start
 ENGINE_BOUND = 15.0
-STORM_CHANGES, STORM_SECONDS, QUIET_CHANGES = 1000, 10.0, 12
 _OTHER_ENGINE = "other-engine"
 _DOORBELLS = 500
 
@@ -54,49 +52,22 @@ def _await_master_gone(stage: Stage) -> None:
 
 
 def _storm(stage: Stage) -> None:
-    """How long a quiet change takes first; then changes as fast as said, the last one the wanted."""
-    stage.kept["quiet"] = [_timed_roll(stage) for _ in range(QUIET_CHANGES)]
+    """How long quiet changes take first."""
+    stage.kept["quiet"] = storm.quiet(stage, storm.QUIET)
     stage.kept["memory"] = stage.resident_kb()
-    stage.kept["jobs"] = stage.published("haproxy_edge.sync")
-    began = time.monotonic()
-    for number in range(STORM_CHANGES - 1):
-        time.sleep(max(0.0, began + number * STORM_SECONDS / STORM_CHANGES - time.monotonic()))
-        stage.flutter(number)
-    stage.roll()
-    stage.kept["seconds"] = time.monotonic() - began
-    changed = time.monotonic()
-    stage.await_right()
-    stage.kept["after"] = time.monotonic() - changed
-
-
-def _timed_roll(stage: Stage) -> float:
-    changed = time.monotonic()
-    stage.roll()
-    stage.await_right()
-    took = time.monotonic() - changed
-    # longer than min_interval, so that each is a change of its own
-    time.sleep(0.4)
-    return took
+    stage.kept["storm"] = storm.storm(stage)
 
 
 def _storm_holds(stage: Stage) -> None:
-    quiet = max(stage.kept["quiet"])
-    jobs = stage.published("haproxy_edge.sync") - stage.kept["jobs"]
-    # a job's id is the time it was published
-    rate = max((1 / max(0.001, b - a) for a, b in pairwise(sorted(map(_seconds, jobs)))), default=0.0)
-    stage.figures["storm: changes"] = round(STORM_CHANGES / stage.kept["seconds"], 1)
-    stage.figures["storm: publishes"] = len(jobs)
-    stage.figures["storm: publishes allowed"] = round(stage.kept["seconds"] / 0.2) + 2
-    stage.figures["storm: fastest publishes a second"] = round(rate, 1)
-    stage.figures["storm: last state / quiet"] = round(stage.kept["after"] / quiet, 2)
+    quiet, seen = max(stage.kept["quiet"]), stage.kept["storm"]
+    stage.figures["storm: changes"] = round(seen.changes / seen.seconds, 1)
+    stage.figures["storm: publishes"] = len(seen.jobs)
+    stage.figures["storm: publishes allowed"] = seen.allowed
+    stage.figures["storm: fastest publishes a second"] = round(seen.fastest, 1)
+    stage.figures["storm: last state / quiet"] = round(seen.after / quiet, 2)
     stage.figures["storm: memory growth"] = round(100 * (stage.resident_kb() / stage.kept["memory"] - 1), 1)
-    assert len(jobs) <= stage.figures["storm: publishes allowed"], f"{len(jobs)} publishes"
-    assert stage.kept["after"] <= 2 * quiet, f"the last state took {stage.kept['after']:.2f} s, a quiet one {quiet:.2f}"
-
-
-def _seconds(job: str) -> float:
-    """20260124123059123456 as seconds of its day."""
-    return int(job[8:10]) * 3600 + int(job[10:12]) * 60 + int(job[12:14]) + int(job[14:20]) / 1e6
+    assert len(seen.jobs) <= seen.allowed, f"{len(seen.jobs)} publishes"
+    assert seen.after <= 2 * quiet, f"the last state took {seen.after:.2f} s, a quiet one {quiet:.2f}"
 
 
 def _flood(_stage: Stage) -> None:
@@ -182,7 +153,7 @@ def _clock(hours: int) -> Fault:
 
 FAULTS = (
     Fault(
-        f"{STORM_CHANGES:,} changes in {STORM_SECONDS:.0f} s",
+        f"{storm.CHANGES:,} changes in {storm.SECONDS:.0f} s",
         "at most one publish per min_interval; the last state everywhere within twice a quiet change",
         begin=_storm,
         holds=_storm_holds,

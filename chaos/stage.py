@@ -80,13 +80,17 @@ class Stage:
         self.choose()
         self.serve()
 
-    def flutter(self, number: int) -> None:
-        """A change by one write, as cheap as can be: one of the IPv4 pods is missing, the next time another one."""
+    def flutter(self, number: int) -> set[str]:
+        """A change by one write, as cheap as can be: one of the IPv4 pods is missing, the next time another one.
+
+        The names of all that the slice has then.
+        """
         pods = [pod for pod in self._pool if ":" not in pod.address]
         del pods[number % len(pods)]
         self.ever |= names(pods)
         item = slices_by_family(SERVICE, [Endpoint(pod.name, pod.address, pod.node) for pod in pods])[0]
         self.cluster.client.replace(object_path(item), item)
+        return names(pods)
 
     def reset(self) -> None:
         """As a fault finds it: the lab's pillar, no fault switched on, every edge right."""
@@ -147,12 +151,14 @@ class Stage:
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
         return {row[3].split(":")[0] for row in rows if not int(row[6]) & 0x0F and row[7] != "0"}
 
-    def command(self, edge: EdgeHost, text: str) -> str | None:
-        """A command on HAProxy's socket; None when nobody answers."""
+    def command(self, edge: EdgeHost, text: str, door: str = "/run/haproxy/admin.sock") -> str | None:
+        """A command on a socket of HAProxy; None when nobody answers."""
         with contextlib.suppress(OSError, LabError), socket.socket(socket.AF_UNIX) as client:
             client.settimeout(2)
-            client.connect(str(edge.path("/run/haproxy/admin.sock")))
+            client.connect(str(edge.path(door)))
             client.sendall(f"{text}\n".encode())
+            # HAProxy's master process would wait for more commands
+            client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b"")).decode()
         return None
 

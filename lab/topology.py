@@ -6,6 +6,7 @@ Every edge has the frontends ``websecure`` (TLS, nginx) and ``tcp`` (the plain b
 from __future__ import annotations
 
 import contextlib
+import json
 import shutil
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -125,11 +126,15 @@ class Lab:
         return False
 
     def await_confirmed(self) -> None:
-        """Until the engine knows that every edge is right, and has nothing under way."""
+        """Until the engine knows that every edge has what is stored now, and has nothing under way."""
 
         def confirmed() -> bool:
+            # the report is some seconds old and may not know yet that something was changed
+            stored = json.loads(self.master.store.snapshot_text("default", SERVICE) or "{}").get("generation")
             edges = (self.master.store.report("default") or {}).get("edges", {}).values()
-            return len(edges) == len(self.edges) and all(edge["behind_since"] is None for edge in edges)
+            return len(edges) == len(self.edges) and all(
+                edge["behind_since"] is None and edge["applied"].get(SERVICE, stored) == stored for edge in edges
+            )
 
         wait_for(confirmed, 60, "every edge to have confirmed")
 
