@@ -38,7 +38,7 @@ PILLAR: dict[str, Any] = {
     }
 }
 # MB an hour. At a change a second 4 is about 1.1 kB a change: less than one snapshot of these few servers, the smallest
-# thing the engine could forget to drop. Idle, it is what one forgotten cycle of 60 a minute could leave: 280 bytes each
+# thing the engine could forget to drop. Idle, 1 is some 280 bytes a second: a few small objects left by each look
 STEADY_SLOPE, IDLE_SLOPE = 4.0, 1.0
 # as in bench.engine: milliseconds of the engine for one change, % of a core while nothing happens
 CHANGE_MS, IDLE_PERCENT = 30, 1
