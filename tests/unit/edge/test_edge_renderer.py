@@ -143,7 +143,22 @@ def test_a_haproxy_that_dies_of_a_value_blames_no_warning_it_gave_before():
         -11, "[WARNING]  (7) : config : log format ignored for frontend 'haproxy-edge.health'\n", "", spec_of()
     )
     assert told.startswith("haproxy.global: HAProxy itself died of this configuration (Segmentation fault); ")
-    assert refused(2, "", "", spec_of()) == ["haproxy -c: exit status 2"]
+
+
+@pytest.mark.parametrize(
+    "said", ["", "[ALERT] (7) : config : global.tune.bufsize must be below 256 MB when HTTP is in use\n"]
+)
+def test_where_haproxy_blames_no_line_the_state_says_what_to_suspect(said):
+    *_, last = refused(1, said, "", spec_of())
+    assert last == (
+        "haproxy.global: HAProxy blames no line; suspect are the values that only HAProxy judges: tune, extra and bind"
+    )
+
+
+def test_where_haproxy_blames_a_line_nothing_is_suspected():
+    assert refused(1, "[ALERT] (7) : config : parsing [x.cfg:1] : bad\n", "oops", spec_of()) == [
+        "line 1: 'oops': haproxy: bad"
+    ]
 
 
 def test_a_message_nobody_understands_is_passed_on():

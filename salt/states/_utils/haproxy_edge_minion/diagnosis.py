@@ -25,11 +25,15 @@ _SUMMARIES = (
 
 
 def refused(status: int, output: str, text: str, spec: Spec) -> list[str]:
-    """`explain`, for a ``haproxy -c`` that ended with ``status``. One that died of ``text`` said nothing about why."""
+    """`explain`, for a ``haproxy -c`` that ended with ``status``. Where no line is blamed, it says what to suspect."""
+    suspects = "suspect are the values that only HAProxy judges: tune, extra and bind"
     if status < 0:
-        died = f"HAProxy itself died of this configuration ({signal.strsignal(-status)})"
-        return [f"haproxy.global: {died}; a value that only HAProxy judges is to blame: tune, extra or bind"]
-    return explain(output, text, spec) or [f"haproxy -c: exit status {status}"]
+        # what it said before is about something else
+        return [f"haproxy.global: HAProxy itself died of this configuration ({signal.strsignal(-status)}); {suspects}"]
+    explained = explain(output, text, spec) or [f"haproxy: exit status {status} of haproxy -c"]
+    if all(line.startswith("haproxy: ") for line in explained):
+        return [*explained, f"haproxy.global: HAProxy blames no line; {suspects}"]
+    return explained
 
 
 def explain(output: str, text: str, spec: Spec) -> list[str]:

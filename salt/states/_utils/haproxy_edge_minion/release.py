@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "b30ce405fce64aca435a6905c82d09cffad6c4a531f03840a601e8ed91d4ebdc"
+MODULES = "784eb7386923496e71011296286a77902d226ebcad5103aba9aa73d31d75bf1a"
