@@ -75,7 +75,8 @@ class EdgeRecord:
 
     def as_row(self) -> dict[str, Any]:
         """As it stands in the store."""
-        row = asdict(self)
+        # not asdict of all: it copies every service an edge serves, at each of its acknowledgements
+        row: dict[str, Any] = {**vars(self), "reload": asdict(self.reload) if self.reload else None}
         row["serves"] = {key: {"generation": one, "digest": two} for key, (one, two) in self.serves.items()}
         row["problems"] = list(self.problems)
         row["ms"] = row.pop("milliseconds")
