@@ -16,7 +16,7 @@ from bench.change_cost import Cost
 from bench.command import Say, run_part
 from bench.figures import Figure, figure
 from bench.fit import Point, fitted, last_step
-from bench.growth_rig import IDLE, Rig
+from bench.growth_rig import AFTERMATH, IDLE, Rig
 from bench.result import Plot, Result, Series, Table
 from lab.topology import SERVICE, Lab
 
@@ -25,7 +25,10 @@ LANES = ("hot", "state")
 
 @dataclass(frozen=True)
 class Plan:
-    """Sizes of each axis, and changes at each size by either lane. Edges are real ones and stand-ins."""
+    """Sizes of each axis, and changes at each size by either lane. Edges are real ones and stand-ins.
+
+    ``idle`` and ``aftermath``: seconds with nothing to do that are measured, and after the last change.
+    """
 
     endpoints: Sequence[int] = (3, 100, 1000, 3000, 10_000)
     services: Sequence[int] = (1, 10, 50, 200)
@@ -33,9 +36,11 @@ class Plan:
     hot: int = 6
     state: int = 2
     compared: int = 12
+    idle: float = IDLE
+    aftermath: float = AFTERMATH
 
 
-QUICK = Plan(endpoints=(3, 1000), services=(1, 10), edges=(4, 8), hot=2, state=1, compared=2)
+QUICK = Plan(endpoints=(3, 1000), services=(1, 10), edges=(4, 8), hot=2, state=1, compared=2, idle=1.0, aftermath=0.5)
 # edges at which the lanes are compared
 RATIO_AT = 50
 # how often a real edge and a stand-in take turns
@@ -116,7 +121,7 @@ def services(rig: Rig, plan: Plan) -> Axis:
 def compared(rig: Rig, plan: Plan) -> Table:
     """What the same orders cost the master for a real edge, and for a stand-in, by turns."""
     kinds = ("edge1", "stand-in-001")
-    idle = rig.costs.over(IDLE)
+    idle = rig.idle()
     rows = []
     for lane, count in (("hot", plan.compared), ("state", max(1, plan.compared // 3))):
         turns = [{edge: rig.cost_of_orders(lane, edge, count, idle) for edge in kinds} for _ in range(TURNS)]
@@ -235,7 +240,7 @@ def measure(say: Say, quick: bool, axes: Mapping[str, Callable[[Rig, Plan], Axis
     """All of it, in one lab."""
     plan = QUICK if quick else Plan()
     # no resync: it would be taken for a change
-    with Rig(Lab(engine={"resync": 0}), say).running() as rig:
+    with Rig(Lab(engine={"resync": 0}), say, idle=plan.idle, aftermath=plan.aftermath).running() as rig:
         rig.grow(1)
         comparison = compared(rig, plan)
         found = [axis(rig, plan) for axis in axes.values()]

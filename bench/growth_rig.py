@@ -41,9 +41,10 @@ IDLE = 5.0
 class Rig:
     """``lab`` has the real edges; ``services`` of three endpoints each are there beside the one that grows."""
 
-    def __init__(self, lab: Lab, say: Say) -> None:
+    def __init__(self, lab: Lab, say: Say, *, idle: float = IDLE, aftermath: float = AFTERMATH) -> None:
         self.lab = lab
         self.say = say
+        self._idle, self._aftermath = idle, aftermath
         self._slices: dict[tuple[str, int], list[Endpoint]] = {}
         self._written: set[str] = set()
         self._followed = [SERVICE]
@@ -82,7 +83,9 @@ class Rig:
             self._put(service, number)
 
     def follow(self, services: Sequence[str]) -> None:
-        """Have the engine follow these, and every edge serve all of them; the master starts anew."""
+        """Have the engine follow these, and every edge serve all of them; the master starts anew for others."""
+        if list(services) == self._followed:
+            return
         for service in services:
             if (service, 0) not in self._slices:
                 self.use(service, 3)
@@ -129,8 +132,8 @@ class Rig:
     def idle(self, service: str = SERVICE) -> Spent:
         """What is spent with nothing to do, after one change that pays what only the first one costs."""
         self.change("hot", service)
-        time.sleep(AFTERMATH)
-        return self.costs.over(IDLE)
+        time.sleep(self._aftermath)
+        return self.costs.over(self._idle)
 
     def cost(self, count: int, idle: Spent, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
         """So many changes, and what they cost."""
@@ -142,7 +145,7 @@ class Rig:
             seconds.append(took)
             acks += said
             time.sleep(PAUSE)
-        time.sleep(AFTERMATH)
+        time.sleep(self._aftermath)
         spent = self.costs.now().since(before).without(idle)
         return self._told(Cost(self.edges, spent, seconds, acks, engine_mb=self.costs.engine.resident_mb()))
 
