@@ -10,7 +10,7 @@ import pytest
 from bench import __main__ as command
 from bench import page, parts
 from bench.figures import figure
-from bench.parts import Part, figures_of
+from bench.parts import PARTS, ROOT, Part, figures_of
 from bench.result import Malformed, Result
 from tests.unit.bench.material import result
 
@@ -92,3 +92,8 @@ def test_a_part_that_ends_with_an_error_is_not_kept(tmp_path, monkeypatch):
 def test_a_last_line_without_figures_is_refused(printed):
     with pytest.raises(Malformed, match="no JSON of figures"):
         figures_of(printed)
+
+
+@pytest.mark.parametrize("name", PARTS)
+def test_every_part_is_a_module(name):
+    assert (ROOT / "bench" / f"{name}.py").is_file()
