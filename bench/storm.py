@@ -21,7 +21,7 @@ from bench.figures import Figure, figure
 from bench.hot import percentile
 from bench.phases import ENGINE, Meter, Phase
 from bench.result import Plot, Result, Series, Table
-from chaos.stage import Stage, names
+from chaos.stage import Stage
 from chaos.storm import Storm, quiet, storm
 from lab.demo import start
 from lab.processes import LabError, wait_for
@@ -128,12 +128,10 @@ def seen(stage: Stage, scale: Scale, say: Say) -> Seen:
 def changes_each_second(stage: Stage, count: int, say: Say) -> Iterator[float | None]:
     """Seconds until every edge served each, None when that did not come; a late one delays the next."""
     began = time.monotonic()
-    # the slice that does not change
-    others = names([pod for pod in stage.wanted if ":" in pod.address])
     for number in range(count):
         time.sleep(max(0.0, began + number - time.monotonic()))
         changed = time.monotonic()
-        yield _served(stage, stage.flutter(number) | others, changed)
+        yield _served(stage, stage.flutter(number), changed)
         if (number + 1) % 60 == 0 or number + 1 == count:
             say(f"change {number + 1} of {count}")
 

@@ -12,33 +12,35 @@ import sys
 import time
 
 from bench.figures import show
-from chaos import api, edge, hostile, master, report
+from chaos import api, edge, engine, hostile, master, report
 from chaos.fault import Fault, Outcome
 from chaos.runner import run
 from chaos.stage import PILLAR, Stage
 from lab import topology
 from lab.demo import start
 from lab.image import say
-from lab.master import CHECKOUT
+from lab.master import CHECKOUT, Master
 from lab.processes import RUN, LabError
 from lab.topology import Lab
 
-ALL: tuple[Fault, ...] = (*api.FAULTS, *master.FAULTS, *edge.FAULTS, *hostile.FAULTS)
+ALL: tuple[Fault, ...] = (*api.FAULTS, *engine.FAULTS, *master.FAULTS, *edge.FAULTS, *hostile.FAULTS)
 ENGINE = {"watch_timeout": 6, "read_timeout": 8, "backoff_max": 2}
 # seconds; the engine's default
 ACK_TIMEOUT = 5.0
 
 
 class ChaosLab(Lab):
-    """A lab whose engine can be killed at chosen points, and with a file root of the site's own."""
+    """A lab whose engine can be killed at chosen points, with a file root and a reactor of the site's own."""
 
     def configure_engine(self, **options: object) -> None:
         self._engine.update(options)
-        under_fire = {"engine_module": "k8s_endpoints_under_fire", "kill_at": str(master.KILL_AT), **self._engine}
+        under_fire = {"engine_module": "k8s_endpoints_under_fire", "kill_at": str(engine.KILL_AT), **self._engine}
         (RUN / "site").mkdir(exist_ok=True)
+        ours = Master(self.pillar).configuration()["reactor"]
         self.master.configure(
             engines=[{"k8s_endpoints": under_fire}],
             engines_dirs=[str(CHECKOUT / "chaos/engines")],
+            reactor=[*ours, {master.FLOOD_TAG: [str(master.FLOOD_SLS)]}],
             file_roots={"base": [str(RUN / "site"), str(CHECKOUT / "salt/states")]},
         )
 

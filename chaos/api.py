@@ -5,6 +5,7 @@ Each is what a kube-apiserver does on its worst day; only what a successful list
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import yaml
@@ -20,9 +21,25 @@ _RBAC = CHECKOUT / "deploy/rbac.yaml"
 _ACCOUNT = ("haproxy-edge", "kube-system")
 
 
-def _switched(name: str, promise: str, kind: str, *, lasts: float, short: bool = False, **options: Any) -> Fault:
+def _met(condition: str, fault: Fault) -> Fault:
+    """The same; and the engine has to have listed anew for that reason, or it never met the fault."""
+
+    def begin(stage: Stage) -> None:
+        stage.kept["relists"] = stage.relists(condition)
+        fault.begin(stage)
+
+    def holds(stage: Stage) -> None:
+        stage.wait(lambda: stage.relists(condition) > stage.kept["relists"], f"the engine to have met {condition}")
+        fault.holds(stage)
+
+    return replace(fault, begin=begin, holds=holds)
+
+
+def _switched(
+    name: str, promise: str, kind: str, *, condition: str, lasts: float, short: bool = False, **options: Any
+) -> Fault:
     """A fault the lab's API has a switch for."""
-    return Fault(
+    fault = Fault(
         name,
         promise,
         begin=lambda stage: stage.cluster.fault(kind, **options),
@@ -31,11 +48,13 @@ def _switched(name: str, promise: str, kind: str, *, lasts: float, short: bool =
         needs="switches",
         short=short,
     )
+    return _met(condition, fault)
 
 
-def _answers(code: int, *, short: bool = False, **options: Any) -> Fault:
+def _answers(code: int, **options: Any) -> Fault:
     promise = "every edge stays as it is; the change arrives when the API answers again"
-    return _switched(f"API answers {code}", promise, "status", code=code, lasts=MINUTE, short=short, **options)
+    name, condition = f"API answers {code}", f"http-{code}"
+    return _switched(name, promise, "status", condition=condition, code=code, lasts=MINUTE, **options)
 
 
 def _api_back(stage: Stage) -> None:
@@ -53,6 +72,12 @@ def _rotate(stage: Stage) -> None:
     stage.cluster.apply_file(_RBAC)
 
 
+def _roll_once_refused(stage: Stage) -> None:
+    """A watch that is open goes on with the old token, until its timeout."""
+    stage.wait(lambda: stage.relists("http-401") > stage.kept["relists"], "the old token to be refused")
+    stage.roll()
+
+
 def _empty(stage: Stage) -> None:
     """Scaled to 0, then the service is gone altogether."""
     stage.lab.serve([])
@@ -61,13 +86,16 @@ def _empty(stage: Stage) -> None:
 
 
 FAULTS = (
-    Fault(
-        "API server killed and back",
-        "every edge stays as it is; what changed meanwhile arrives when it is back",
-        begin=lambda stage: stage.cluster.kill(),
-        change=Stage.choose,
-        end=_api_back,
-        lasts=5,
+    _met(
+        "unreachable",
+        Fault(
+            "API server killed and back",
+            "every edge stays as it is; what changed meanwhile arrives when it is back",
+            begin=lambda stage: stage.cluster.kill(),
+            change=Stage.choose,
+            end=_api_back,
+            lasts=5,
+        ),
     ),
     _answers(500, short=True),
     _answers(429, retry_after=30),
@@ -77,19 +105,41 @@ FAULTS = (
         "half-open watch",
         "a mute watch is torn down within read_timeout and listed anew",
         "stall",
+        condition="timeout",
         lasts=12,
     ),
     _switched(
-        "watch told 410", "a new list, no warning, nothing missed", "error_event", verb="watch", code=410, lasts=3
+        "watch told 410",
+        "a new list, and nothing is missed",
+        "error_event",
+        condition="http-410",
+        lasts=3,
+        verb="watch",
+        code=410,
     ),
-    _switched("truncated list", "half an answer is no answer: every edge stays as it is", "truncate", lasts=5),
-    _switched("list of another kind, empty", "it is no list: every edge stays as it is", "wrong_kind", lasts=5),
-    Fault(
-        "credentials rotated",
-        "refused with the old token; the renewed kubeconfig is used without a restart",
-        begin=_rotate,
-        end=lambda stage: stage.cluster.kubeconfig_of(*_ACCOUNT, RUN / "engine.kubeconfig"),
+    _switched(
+        "truncated list",
+        "half an answer is no answer: every edge stays as it is",
+        "truncate",
+        condition="truncated",
         lasts=5,
+    ),
+    _switched(
+        "list of another kind, empty",
+        "it is no list: every edge stays as it is",
+        "wrong_kind",
+        condition="wrong-kind",
+        lasts=5,
+    ),
+    _met(
+        "http-401",
+        Fault(
+            "credentials rotated",
+            "refused with the old token; the renewed kubeconfig is used without a restart",
+            begin=_rotate,
+            change=_roll_once_refused,
+            end=lambda stage: stage.cluster.kubeconfig_of(*_ACCOUNT, RUN / "engine.kubeconfig"),
+        ),
     ),
     Fault(
         "service emptied, deleted, recreated",
@@ -97,6 +147,7 @@ FAULTS = (
         begin=_empty,
         change=Stage.choose,
         end=Stage.serve,
+        holds=lambda stage: stage.await_logged("no endpoint; edges keep its servers"),
         lasts=1,
         short=True,
     ),

@@ -8,7 +8,6 @@ from __future__ import annotations
 import fcntl
 import shutil
 import time
-from pathlib import Path
 
 from chaos import clock
 from chaos.fault import Fault, nothing
@@ -18,15 +17,21 @@ from lab.processes import LabError, run
 EDGE = "edge1"
 _STATE = "/var/lib/haproxy-edge"
 _DROP_IN = "/etc/systemd/system/salt-minion.service.d/clock.conf"
+# the minion keeps a file there for each job that runs
+_JOBS = "/var/cache/salt/minion/proc"
 _BUSY_PORT = 7777
+_GARBAGE = b'{"skeleton": \xff\x00'
 # seconds between a change and the kill of the minion that takes it
-_INSTANTS = (0.05, 0.1, 0.15, 0.2, 0.3)
+_INSTANTS = (0.1, 0.2)
 
 
 def _sleep_through(stage: Stage) -> None:
     for _ in range(10):
         stage.roll()
         time.sleep(0.3)
+    stage.wait(lambda: all(map(stage.edge_right, stage.others)), "the edges that are awake to follow")
+    if stage.edge_right(stage.edge):
+        raise LabError(f"{EDGE} has missed nothing in its sleep")
 
 
 def _wake(stage: Stage) -> None:
@@ -34,22 +39,24 @@ def _wake(stage: Stage) -> None:
 
 
 def _kill_minion_in_syncs(stage: Stage) -> None:
-    """At several instants of a sync, the last time while it holds the lock and has done nothing yet."""
+    """At some instants of a sync, the last time while it waits for the lock and has done nothing yet."""
     for instant in _INSTANTS:
         stage.roll()
         time.sleep(instant)
         stage.kill_minion(stage.edge)
         _revive(stage)
+        stage.await_right()
     with stage.edge.path(f"{_STATE}/lock").open("w") as held:
         fcntl.flock(held, fcntl.LOCK_EX)
         stage.roll()
-        time.sleep(0.5)
+        stage.wait(lambda: any(stage.edge.path(_JOBS).iterdir()), "the sync to begin")
         stage.kill_minion(stage.edge)
 
 
 def _revive(stage: Stage) -> None:
+    """Too often killed, systemd would leave it dead."""
     stage.edge.run(["systemctl", "reset-failed", "salt-minion"], check=False)
-    stage.minion("restart")
+    stage.minion("start")
 
 
 def _reboot_alone(stage: Stage) -> None:
@@ -58,11 +65,6 @@ def _reboot_alone(stage: Stage) -> None:
     stage.edge.reboot()
     before = names(stage.wanted)
     stage.wait(lambda: stage.in_process(stage.edge) == before, f"{EDGE} to serve by itself after its reboot")
-
-
-def _master_back(stage: Stage) -> None:
-    stage.start_master()
-    stage.lab.await_minions()
 
 
 def _haproxy(stage: Stage) -> tuple[int, list[int]]:
@@ -112,6 +114,9 @@ def _fill_disk(stage: Stage) -> None:
     disk = stage.edge.root.parent
     used = run(["df", "--output=used", "-k", str(disk)]).stdout.split()[-1]
     run(["mount", "-o", f"remount,size={max(4, int(used))}k", str(disk)])
+    if not stage.edge.run(["sh", "-c", f"head -c 65536 /dev/zero > {_STATE}/room"], check=False).returncode:
+        raise LabError(f"the disk of {EDGE} is not full")
+    stage.edge.path(f"{_STATE}/room").unlink(missing_ok=True)
 
 
 def _free_disk(stage: Stage) -> None:
@@ -120,11 +125,17 @@ def _free_disk(stage: Stage) -> None:
 
 def _edit_by_hand(stage: Stage) -> None:
     path = stage.edge.path("/etc/haproxy/haproxy.cfg")
-    path.write_text(path.read_text().replace("server ", "# server ") + "\nlisten oops\n")
+    stage.kept["edited"] = path.read_text().replace("server ", "# server ") + "\nlisten oops\n"
+    path.write_text(stage.kept["edited"])
+
+
+def _edit_is_kept(stage: Stage) -> None:
+    assert stage.edge.path(f"{_STATE}/edited-by-hand.last.cfg").read_text() == stage.kept["edited"]
 
 
 def _move_by_hand(stage: Stage) -> None:
     """One server switched off and another one added, at run time only."""
+    stage.kept["haproxy"] = _haproxy(stage)
     rows = stage.command(stage.edge, "show servers state tcp") or ""
     # the first line is the version of the format, the second names the columns
     server = rows.splitlines()[2].split()[3]
@@ -134,9 +145,22 @@ def _move_by_hand(stage: Stage) -> None:
         raise LabError("the hand had no effect")
 
 
+def _same_process(stage: Stage) -> None:
+    found = _haproxy(stage)
+    assert found == stage.kept["haproxy"], f"{stage.kept['haproxy']} became {found}: it was reloaded"
+
+
 def _corrupt(stage: Stage) -> None:
-    for path in sorted(Path(stage.edge.path(_STATE)).rglob("*.json")):
-        path.write_bytes(b'{"skeleton": \xff\x00')
+    stage.kept["files"] = sorted(stage.edge.path(_STATE).rglob("*.json"))
+    for path in stage.kept["files"]:
+        path.write_bytes(_GARBAGE)
+    if not stage.kept["files"]:
+        raise LabError(f"{_STATE} has no state file")
+
+
+def _made_again(stage: Stage) -> None:
+    left = [path.name for path in stage.kept["files"] if path.exists() and path.read_bytes() == _GARBAGE]
+    assert not left, f"still damaged: {left}"
 
 
 def _bad_pillar(stage: Stage) -> None:
@@ -164,7 +188,8 @@ def _clock(hours: int) -> Fault:
         _reload_minion(stage)
 
     name = f"an edge's clock {abs(hours)} h {'ahead' if hours > 0 else 'back'}"
-    return Fault(name, "no decision on an edge asks what time it is", begin=begin, end=end, lasts=3)
+    promise = "no decision on an edge asks what time it is: it follows at once"
+    return Fault(name, promise, begin=begin, change=Stage.follow, end=end)
 
 
 def _assert_off(stage: Stage, hours: int) -> None:
@@ -203,7 +228,8 @@ FAULTS = (
         "edge rebooted with the master away",
         "serves from its own disk, and catches up when the master is back",
         begin=_reboot_alone,
-        end=_master_back,
+        end=Stage.start_master,
+        holds=lambda stage: stage.lab.await_minions(),
         kills=(EDGE,),
     ),
     Fault(
@@ -225,6 +251,7 @@ FAULTS = (
         "port taken by another process",
         "the state fails and names it, the old worker serves on and follows pods",
         begin=_take_port,
+        change=Stage.follow,
         end=_leave_port,
         holds=_port_served,
     ),
@@ -240,6 +267,7 @@ FAULTS = (
         "the edge finds it by itself, keeps the edit aside and writes its own again",
         begin=_edit_by_hand,
         change=nothing,
+        holds=_edit_is_kept,
         instant=True,
         short=True,
     ),
@@ -248,6 +276,7 @@ FAULTS = (
         "the edge finds it by itself and gives the commands that undo it, no reload",
         begin=_move_by_hand,
         change=nothing,
+        holds=_same_process,
         instant=True,
         short=True,
     ),
@@ -255,12 +284,14 @@ FAULTS = (
         "state files corrupted",
         "counted as absent and made again from what the master says",
         begin=_corrupt,
+        holds=_made_again,
         instant=True,
     ),
     Fault(
         "one edge with bad pillar among many",
         "its state fails and names every key; pods' changes reach it and the others all the same",
         begin=_bad_pillar,
+        change=Stage.follow,
         end=_after_pillar,
         holds=_named_what_is_wrong,
     ),

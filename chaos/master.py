@@ -1,48 +1,28 @@
-"""Faults of the master: its engine, its reactor, its disk and its clock.
+"""Faults of the master: its processes, its reactor, its disk and its clock.
 
 With no master at all the edges serve on; what a fault leaves half done has to be finished by whoever comes back.
 """
 
 from __future__ import annotations
 
-import json
 import re
 import shutil
-import signal
 import sys
 import time
 
-from chaos import clock, storm
+from chaos import clock
 from chaos.disk import fill, free
-from chaos.engines.k8s_endpoints_under_fire import AFTER_DOORBELL, AFTER_STORE, BEFORE_STORE, MASTER_AFTER_DOORBELL
+from chaos.engine import KILL_AT
+from chaos.engines.k8s_endpoints_under_fire import MASTER_AFTER_DOORBELL
 from chaos.fault import MINUTE, Fault
 from chaos.stage import Stage
 from lab import fabric
 from lab.master import CHECKOUT
-from lab.processes import RUN, end, netns, spawn
+from lab.processes import RUN, netns, spawn
 
-KILL_AT = RUN / "kill-at"
-# Salt looks after its processes every ten seconds; the rest is the engine's own start
-ENGINE_BOUND = 15.0
-_OTHER_ENGINE = "other-engine"
-_DOORBELLS = 500
-
-
-def _killed_at(point: str) -> Fault:
-    return Fault(
-        f"engine killed {point}",
-        "restarted by Salt, it goes on from the store: at most 15 s late",
-        begin=lambda _stage: KILL_AT.write_text(point),
-        holds=_was_killed,
-        instant=True,
-        bound=ENGINE_BOUND,
-        needs="under fire",
-    )
-
-
-def _was_killed(stage: Stage) -> None:
-    assert not KILL_AT.exists(), f"the engine never came to the point {KILL_AT.read_text()!r}"
-    stage.await_engine()
+# the bus keeps 10,000 for a reader that is slow, and drops it with all of them at one more
+_FLOOD = 15_000
+FLOOD_TAG, FLOOD_SLS = "site/flood", CHECKOUT / "chaos/reactor/site_flood.sls"
 
 
 def _await_master_gone(stage: Stage) -> None:
@@ -51,63 +31,28 @@ def _await_master_gone(stage: Stage) -> None:
     stage.wait(lambda: not KILL_AT.exists(), "the doorbell to kill the master")
 
 
-def _storm(stage: Stage) -> None:
-    """How long quiet changes take first."""
-    stage.kept["quiet"] = storm.quiet(stage, storm.QUIET)
-    stage.kept["memory"] = stage.resident_kb()
-    stage.kept["storm"] = storm.storm(stage)
+def _flood(stage: Stage) -> None:
+    """Events of a site's own, for each of which the reactor has to look at a file."""
+    command = [sys.executable, "-m", "chaos.flood", str(RUN / "master/etc/master"), FLOOD_TAG, str(_FLOOD)]
+    in_checkout = {"PYTHONPATH": str(CHECKOUT)}
+    stage.kept["flood"] = spawn("flood", netns(fabric.namespace("master"), command), environment=in_checkout)
 
 
-def _storm_holds(stage: Stage) -> None:
-    quiet, seen = max(stage.kept["quiet"]), stage.kept["storm"]
-    stage.figures["storm: changes"] = round(seen.changes / seen.seconds, 1)
-    stage.figures["storm: publishes"] = len(seen.jobs)
-    stage.figures["storm: publishes allowed"] = seen.allowed
-    stage.figures["storm: fastest publishes a second"] = round(seen.fastest, 1)
-    stage.figures["storm: last state / quiet"] = round(seen.after / quiet, 2)
-    stage.figures["storm: memory growth"] = round(100 * (stage.resident_kb() / stage.kept["memory"] - 1), 1)
-    assert len(seen.jobs) <= seen.allowed, f"{len(seen.jobs)} publishes"
-    assert seen.after <= 2 * quiet, f"the last state took {seen.after:.2f} s, a quiet one {quiet:.2f}"
+def _roll_through_flood(stage: Stage) -> None:
+    """So that some doorbells stand in the queue that the bus gives up."""
+    while stage.kept["flood"].poll() is None:
+        stage.roll()
+        time.sleep(1)
 
 
-def _flood(_stage: Stage) -> None:
-    """Doorbells without an order, as fast as the bus takes them."""
-    code = (
-        "import salt.config, salt.utils.event as e\n"
-        f"opts = salt.config.master_config({str(RUN / 'master/etc/master')!r})\n"
-        "bus = e.get_master_event(opts, opts['sock_dir'], listen=False)\n"
-        f"for number in range({_DOORBELLS}):\n"
-        "    bus.fire_event({}, 'haproxy_edge/doorbell/' + ('hot', 'state')[number % 2])\n"
-    )
-    spawn("flood", netns(fabric.namespace("master"), [sys.executable, "-c", code])).wait(60)
-
-
-def _other_engine(_stage: Stage) -> None:
-    """The same engine once more, beside the one Salt started."""
-    code = (
-        "import json, sys, salt.config\n"
-        "from haproxy_edge.engines import k8s_endpoints as engine\n"
-        "engine.__opts__ = salt.config.master_config(sys.argv[1])\n"
-        "(given,) = engine.__opts__['engines'][0].values()\n"
-        "known = json.loads(sys.argv[2])\n"
-        "engine.start(**{name: value for name, value in given.items() if name not in known})\n"
-    )
-    command = [sys.executable, "-c", code, str(RUN / "master/etc/master"), json.dumps(["engine_module", "kill_at"])]
-    spawn(_OTHER_ENGINE, netns(fabric.namespace("master"), command))
-
-
-def _end_other_engine(_stage: Stage) -> None:
-    end(RUN / f"{_OTHER_ENGINE}.pid", patience=1, first=signal.SIGKILL)
-
-
-def _both_followed(_stage: Stage) -> None:
-    log = (RUN / f"{_OTHER_ENGINE}.log").read_text()
-    assert "Traceback" not in log, log[-500:]
+def _queue_was_dropped(stage: Stage) -> None:
+    """Or the flood was none."""
+    assert "Publisher discarding slow subscriber" in stage.logged(), "the bus has kept every event for the reactor"
 
 
 def _was_full(stage: Stage) -> None:
     """Or the fault was none."""
-    assert "No space left on device" in stage.lab.master.log(), "the engine never met the full disk"
+    assert "No space left on device" in stage.logged(), "the engine never met the full disk"
 
 
 def _break_template(stage: Stage) -> None:
@@ -153,24 +98,6 @@ def _clock(hours: int) -> Fault:
 
 FAULTS = (
     Fault(
-        f"{storm.CHANGES:,} changes in {storm.SECONDS:.0f} s",
-        "at most one publish per min_interval; the last state everywhere within twice a quiet change",
-        begin=_storm,
-        holds=_storm_holds,
-    ),
-    Fault(
-        "engine kill -9",
-        "restarted by Salt, it goes on from the store: at most 15 s late",
-        begin=Stage.kill_engine,
-        holds=Stage.await_engine,
-        instant=True,
-        bound=ENGINE_BOUND,
-        short=True,
-    ),
-    _killed_at(BEFORE_STORE),
-    _killed_at(AFTER_STORE),
-    _killed_at(AFTER_DOORBELL),
-    Fault(
         "master killed between doorbell and publish",
         "the order is issued again for want of a confirmation",
         begin=lambda _stage: KILL_AT.write_text(MASTER_AFTER_DOORBELL),
@@ -187,9 +114,13 @@ FAULTS = (
         lasts=MINUTE,
     ),
     Fault(
-        f"reactor flooded with {_DOORBELLS} doorbells",
-        "no order is due, so nothing is published; a real one is taken from the outbox",
+        f"reactor flooded with {_FLOOD:,} events",
+        "the bus drops its queue, doorbells and all; for what stands in the outbox they ring again",
         begin=_flood,
+        change=_roll_through_flood,
+        end=lambda stage: stage.kept["flood"].wait(60),
+        holds=_queue_was_dropped,
+        needs="under fire",
     ),
     Fault(
         "disk full on the master",
@@ -204,18 +135,11 @@ FAULTS = (
         "a site's broken template",
         "the state fails and names it; pods' changes go on",
         begin=_break_template,
+        change=Stage.follow,
         end=_mend_template,
         holds=_said_which,
         needs="site",
     ),
     _clock(+1),
     _clock(-1),
-    Fault(
-        "two engines by mistake",
-        "the second one waits; edges follow the first",
-        begin=_other_engine,
-        end=_end_other_engine,
-        holds=_both_followed,
-        lasts=8,
-    ),
 )

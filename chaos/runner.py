@@ -18,8 +18,8 @@ from lab.traffic import Probe, Record
 
 # new connections a second to each place, streams to each, and how long a probe may live: seconds
 RATE, STREAMS, LONGEST = 5.0, 1, 240.0
-# seconds: after recovery clients go on for so long, and so long an edge may take at most before it counts as lost
-_TAIL, PATIENCE = 0.8, 60.0
+# seconds for which clients go on after recovery
+_TAIL = 0.8
 _LOOK_EVERY = 0.2
 
 
@@ -53,7 +53,7 @@ def _act(stage: Stage, fault: Fault, outcome: Outcome, short: bool) -> None:
     if not fault.instant:
         since = time.monotonic()
     try:
-        stage.await_right(PATIENCE)
+        stage.await_right()
         outcome.recovery = time.monotonic() - since
     except LabError as error:
         outcome.problems.append(str(error))

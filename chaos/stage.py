@@ -24,12 +24,13 @@ from lab.processes import RUN, LabError, recorded, session, title, wait_for
 from lab.topology import PILLAR as LAB_PILLAR
 from lab.topology import SERVICE, Lab
 
-# pods behind the service at a time, of those that there are
+# pods behind the service at a time, of those that there are: so many that neither 6 nor 10 changes come round to the
+# first set again, or an edge that slept through them would have missed nothing
 BEHIND = 3
-POOL = 5
+POOL = 7
 PORT = 9000
 BACKEND = "tcp"
-_PATIENCE = 60.0
+PATIENCE = 60.0
 # as often as allowed, so that what an edge mends by itself is seen to be mended
 PILLAR: dict[str, Any] = {**LAB_PILLAR["haproxy"], "reconcile_interval": 5}
 # one that Salt has restarted has the name of its class and no other
@@ -49,6 +50,7 @@ class Stage:
         self.ever: set[str] = set()
         self.kept: dict[str, Any] = {}
         self.figures: dict[str, float] = {}
+        self._log_from = 0
 
     @property
     def cluster(self) -> Cluster:
@@ -80,27 +82,32 @@ class Stage:
         self.choose()
         self.serve()
 
+    def follow(self) -> None:
+        """Roll, and have every edge follow although the fault lasts. Raises `LabError` when one does not."""
+        self.roll()
+        self.await_right()
+
     def flutter(self, number: int) -> set[str]:
         """A change by one write, as cheap as can be: one of the IPv4 pods is missing, the next time another one.
 
-        The names of all that the slice has then.
+        The names of all that are behind the service then.
         """
         pods = [pod for pod in self._pool if ":" not in pod.address]
         del pods[number % len(pods)]
         self.ever |= names(pods)
         item = slices_by_family(SERVICE, [Endpoint(pod.name, pod.address, pod.node) for pod in pods])[0]
         self.cluster.client.replace(object_path(item), item)
-        return names(pods)
+        return names([*pods, *(pod for pod in self.wanted if ":" in pod.address)])
 
     def reset(self) -> None:
         """As a fault finds it: the lab's pillar, no fault switched on, every edge right."""
-        self.kept, self.ever = {}, names(self.wanted)
+        self.kept, self.ever, self._log_from = {}, names(self.wanted), len(self.lab.master.log())
         if self.cluster.is_embedded:
             self.cluster.clear_faults()
         self.pillar(self.edge, PILLAR)
         self.serve()
         if not self.right():
-            self.await_right(_PATIENCE)
+            self.await_right()
 
     def pillar(self, edge: EdgeHost, haproxy: Any) -> None:
         """That edge's pillar; the others keep the lab's."""
@@ -121,13 +128,22 @@ class Stage:
 
     # what edges serve
 
-    def right(self) -> bool:
-        """Every edge, file and process."""
-        return all(map(self.edge_right, self.lab.edges))
+    def right(self, wanted: set[str] | None = None) -> bool:
+        """Every edge, file and process; other pods than `wanted` may be what is right."""
+        return all(self.serves(edge, wanted or names(self.wanted)) for edge in self.lab.edges)
+
+    @property
+    def others(self) -> list[EdgeHost]:
+        """The edges that a fault of a single one is not for."""
+        return self.lab.edges[1:]
 
     def edge_right(self, edge: EdgeHost) -> bool:
         """Its file and its process."""
-        return self.in_file(edge) == names(self.wanted) == self.in_process(edge)
+        return self.serves(edge, names(self.wanted))
+
+    def serves(self, edge: EdgeHost, wanted: set[str]) -> bool:
+        """Whether its file and its process have exactly these pods."""
+        return self.in_file(edge) == wanted == self.in_process(edge)
 
     def empty(self, edge: EdgeHost) -> bool:
         """Its process answers and has nobody to send a connection to."""
@@ -151,20 +167,30 @@ class Stage:
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
         return {row[3].split(":")[0] for row in rows if not int(row[6]) & 0x0F and row[7] != "0"}
 
-    def command(self, edge: EdgeHost, text: str, door: str = "/run/haproxy/admin.sock") -> str | None:
-        """A command on a socket of HAProxy; None when nobody answers."""
+    def command(self, edge: EdgeHost, text: str) -> str | None:
+        """A command on HAProxy's socket; None when nobody answers."""
         with contextlib.suppress(OSError, LabError), socket.socket(socket.AF_UNIX) as client:
             client.settimeout(2)
-            client.connect(str(edge.path(door)))
+            client.connect(str(edge.path("/run/haproxy/admin.sock")))
             client.sendall(f"{text}\n".encode())
-            # HAProxy's master process would wait for more commands
-            client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b"")).decode()
         return None
 
-    def await_right(self, patience: float = _PATIENCE) -> None:
+    def await_right(self, wanted: set[str] | None = None) -> None:
         """Raises `LabError` when an edge does not come right."""
-        wait_for(self.right, patience, f"every edge to serve {', '.join(sorted(names(self.wanted)))}")
+        named = ", ".join(sorted(wanted or names(self.wanted)))
+        wait_for(lambda: self.right(wanted), PATIENCE, f"every edge to serve {named}")
+
+    def await_confirmed(self) -> None:
+        """Until the engine that works knows that every edge is right, so that it has nothing to ring for."""
+        store = self.lab.master.store
+
+        def confirmed() -> bool:
+            report = store.report("default") or {}
+            edges = report.get("edges", {}).values()
+            return report.get("pid") == self.worker() and all(edge["behind_since"] is None for edge in edges)
+
+        wait_for(confirmed, PATIENCE, "every edge to have confirmed")
 
     # processes of the master
 
@@ -176,6 +202,13 @@ class Stage:
             raise LabError("the master has no engine")
         return found[0]
 
+    def worker(self) -> int:
+        """The process id of the engine that holds the lease; with two of them, the one that works."""
+        holder = self.lab.master.store.holder("default")
+        if holder is None:
+            raise LabError("no engine holds the lease")
+        return holder.pid
+
     def await_engine(self, other_than: int = 0) -> None:
         """Until the engine runs."""
 
@@ -184,11 +217,11 @@ class Stage:
                 return self.engine() != other_than
             return False
 
-        wait_for(runs, _PATIENCE, "the engine to run")
+        wait_for(runs, PATIENCE, "the engine to run")
 
     def kill_engine(self) -> None:
-        """SIGKILL; Salt starts it again."""
-        os.kill(self.engine(), signal.SIGKILL)
+        """SIGKILL to the one that works; Salt starts it again."""
+        os.kill(self.worker(), signal.SIGKILL)
 
     def resident_kb(self) -> int:
         """Memory of the engine that nobody else has."""
@@ -198,6 +231,19 @@ class Stage:
     def published(self, function: str) -> set[str]:
         """Job ids the master gave out for that function so far."""
         return self.lab.master.published(function)
+
+    def logged(self) -> str:
+        """What the master has logged since the last `reset`."""
+        return self.lab.master.log()[self._log_from :]
+
+    def await_logged(self, text: str, times: int = 1) -> None:
+        """Raises `LabError` when the master has not logged it so often since the last `reset`, and does not."""
+        wait_for(lambda: self.logged().count(text) >= times, PATIENCE, f"the master to log {text!r}")
+
+    def relists(self, condition: str) -> int:
+        """How often the engine has listed anew for that reason, as its report of some seconds ago has it."""
+        report = self.lab.master.store.report("default") or {}
+        return sum(watch["relists"].get(condition, 0) for watch in report.get("watches", ()))
 
     # hosts
 
@@ -219,7 +265,7 @@ class Stage:
         with _environment(environment):
             self.lab.master.start()
 
-    def wait(self, condition: Callable[[], object], what: str, patience: float = _PATIENCE) -> None:
+    def wait(self, condition: Callable[[], object], what: str, patience: float = PATIENCE) -> None:
         """Raises `LabError` when ``condition`` does not come true."""
         wait_for(condition, patience, what)
 

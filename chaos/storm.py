@@ -5,6 +5,7 @@ What is promised is about the last state and the number of publishes alone: what
 
 from __future__ import annotations
 
+import math
 import time
 from dataclasses import dataclass
 from itertools import pairwise
@@ -14,10 +15,10 @@ from haproxy_edge.options import check
 from chaos.stage import Stage
 from lab.topology import SERVICE
 
-CHANGES, SECONDS, QUIET = 1000, 10.0, 12
+CHANGES, SECONDS, QUIET = 1000, 10.0, 100
 MIN_INTERVAL = check({"services": [SERVICE]}).min_interval
 # seconds between two quiet changes: each has to be one of its own
-APART = 2 * MIN_INTERVAL
+APART = MIN_INTERVAL
 _SYNC = "haproxy_edge.sync"
 
 
@@ -32,8 +33,8 @@ class Storm:
 
     @property
     def allowed(self) -> int:
-        """Publishes, at one per ``min_interval``: one at the beginning, one for what the last interval held."""
-        return round(self.seconds / MIN_INTERVAL) + 2
+        """Publishes from the first change until the last state is everywhere, at one per ``min_interval``."""
+        return math.floor((self.seconds + self.after) / MIN_INTERVAL) + 1
 
     @property
     def fastest(self) -> float:
@@ -49,8 +50,7 @@ def quiet(stage: Stage, changes: int) -> list[float]:
 
 def _quiet_change(stage: Stage) -> float:
     changed = time.monotonic()
-    stage.roll()
-    stage.await_right()
+    stage.follow()
     took = time.monotonic() - changed
     time.sleep(APART)
     return took
@@ -62,9 +62,8 @@ def storm(stage: Stage, changes: int = CHANGES, seconds: float = SECONDS) -> Sto
     for number in range(changes - 1):
         time.sleep(max(0.0, began + number * seconds / changes - time.monotonic()))
         stage.flutter(number)
-    stage.roll()
     changed = time.monotonic()
-    stage.await_right()
+    stage.follow()
     after = time.monotonic() - changed
     return Storm(changes, changed - began, after, frozenset(stage.published(_SYNC) - jobs))
 

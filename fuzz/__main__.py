@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 import traceback
+from collections import Counter
 from pathlib import Path
 from random import SystemRandom
 
@@ -34,6 +35,7 @@ def fuzz(target: Target, cases: int, seed: int) -> int:
     def examine(case: object) -> None:
         nonlocal examined
         examined += 1
+        target.different.add(hash(repr(case)))
         target.examine(case)
 
     for chunk, first in enumerate(range(0, cases, _CHUNK)):
@@ -49,6 +51,8 @@ def _run(examine: object, target: Target, cases: int, seed: int) -> None:
         database=None,
         deadline=None,
         phases=(Phase.generate, Phase.shrink),
+        # one exception at a time, as the target raised it
+        report_multiple_bugs=False,
         suppress_health_check=list(HealthCheck),
     )
     limits(hypothesis.seed(seed)(given(target.cases())(examine)))()  # type: ignore[operator, arg-type]
@@ -57,7 +61,7 @@ def _run(examine: object, target: Target, cases: int, seed: int) -> None:
 def figures(cases: int, seed: int, only: str) -> list[Figure]:
     """Fuzz every chosen target with its share."""
     chosen = [target for target in TARGETS if only in target.name]
-    total, failures, judged = 0, 0, 0
+    total, failures, judged, different, seen = 0, 0, 0, 0, Counter[str]()
     with tempfile.TemporaryDirectory(prefix="fuzz-") as directory:
         for kind in chosen:
             target = kind(Path(directory))
@@ -67,15 +71,21 @@ def figures(cases: int, seed: int, only: str) -> list[Figure]:
                 failures += 1
                 traceback.print_exc()
             judged += target.judge.judged + target.seen["alone"]
+            different += len(target.different)
+            seen.update(target.seen)
     return [
         figure("cases", f">= {cases}", total, "cases"),
+        figure("different cases", f">= {cases // 2}", different, "cases"),
+        figure("accepted", f">= {cases // 10}", seen["accepted"], "cases"),
+        figure("refused, or taken in part", f">= {cases // 10}", seen["refused"], "cases"),
         figure("accepted and judged by haproxy -c", "> 0", judged, "configurations"),
         figure("targets with a case that does not hold", "== 0", failures, "targets"),
     ]
 
 
 def _told(target: Target) -> str:
-    return ", ".join(f"{what} {count:,}" for what, count in sorted(target.seen.items()))
+    seen = {"different": len(target.different), **dict(sorted(target.seen.items()))}
+    return ", ".join(f"{what} {count:,}" for what, count in seen.items())
 
 
 def _say(text: str) -> None:

@@ -55,6 +55,8 @@ class Target:
         self.directory = directory
         self.judge = Judge(directory)
         self.seen: Counter[str] = Counter()
+        # by their digests
+        self.different: set[int] = set()
 
     def cases(self) -> st.SearchStrategy[Any]:
         """How a case is made."""
@@ -102,6 +104,8 @@ class SliceParser(Target):
         found = snapshot.check(text)
         assert found.digest == made.digest
         assert all("\n" not in warning for warning in merged.warnings), merged.warnings
+        # a parser refuses nothing as a whole: what it leaves out it says
+        self.seen["refused" if merged.warnings else "accepted"] += 1
         self.seen["with servers" if any(found.ports.values()) else "empty"] += 1
         self._judge_servers(found, case)
 

@@ -141,6 +141,15 @@ class Api:
         return self._client
 
 
+def load() -> None:
+    """Import the client whole, before there are threads.
+
+    Of two threads that import parts of one package at the same time, one may find it half made and fail.
+    """
+    import kubernetes.client
+    import kubernetes.config  # noqa: F401
+
+
 def connect(*, kubeconfig: str | None, context: str | None, timeouts: Timeouts) -> Api:
     """Authenticate: the given kubeconfig, else the pod's service account, else the default kubeconfig.
 

@@ -26,6 +26,8 @@ BEAT = 3.0
 SETTLE = 0.5
 # seconds a beat may stand still before the lease is free: an engine that was killed is restarted by Salt sooner
 PATIENCE = 15.0
+# states of a process in /proc: a zombie, or dead
+_ENDED = ("Z", "X")
 
 
 @dataclass(frozen=True)
@@ -44,14 +46,18 @@ class Identity:
 
 
 def started(pid: int) -> str | None:
-    """Which start of ``pid`` runs now: boot, namespace of pids, and clock ticks; None when there is none."""
+    """Which start of ``pid`` runs now: boot, namespace of pids, and clock ticks; None when there is none.
+
+    One that was killed and waits to be reaped, for which Salt takes up to ten seconds, runs no more.
+    """
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
         boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
         namespace = Path("/proc/self/ns/pid").readlink()
     except OSError:
         return None
-    return f"{boot}/{namespace} {stat.rpartition(')')[2].split()[19]}"
+    state, *fields = stat.rpartition(")")[2].split()
+    return None if state in _ENDED else f"{boot}/{namespace} {fields[18]}"
 
 
 class Lease:

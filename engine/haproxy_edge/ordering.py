@@ -18,8 +18,6 @@ from haproxy_edge.store import Store
 REMEMBERED = 256
 # orders of one kind that may wait untaken
 PILE = 8
-# seconds an order may stand before its doorbell rings again
-UNHEARD = 4.0
 
 
 class Bus(Protocol):
@@ -83,14 +81,14 @@ class Orders:
     def count_taken(self) -> None:
         """What left the outbox since the last look was published: only the reactor takes. Raises `StoreError`.
 
-        For what still stands there the doorbell rings again: the last one may have found no reactor.
+        For what still stands there the doorbell rings again: the last one may have found no reactor, or one whose
+        queue was full. One ring too many costs a look into the outbox; no clock is asked how old an order is.
         """
         if self._waiting:
             there = set(self._outbox.waiting())
             for order_id in [one for one in self._waiting if one not in there]:
                 self._counters.published[self._waiting.pop(order_id).lane] += 1
-        patience = self._wall() - UNHEARD
-        self.unrung |= {order.lane for order in self._waiting.values() if order.issued < patience}
+        self.unrung |= {order.lane for order in self._waiting.values()}
 
     def _standing(self, order: Order) -> str | None:
         """The like of it that waits untaken: content is read when it is taken, so a further one would add nothing.

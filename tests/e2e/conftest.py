@@ -6,15 +6,12 @@ edge, which takes a hundredth of the state run that only an edge that differs ne
 
 from __future__ import annotations
 
-import functools
 import os
 import time
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-import salt.config
-from haproxy_edge.salt_adapter import SaltCache
 from haproxy_edge.store import Store
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.edge import Edge
@@ -25,7 +22,7 @@ from haproxy_edge_minion.runtime import RuntimeApi
 from lab.demo import start
 from lab.hosts import EdgeHost
 from lab.pods import Pod
-from lab.processes import RUN, LabError, wait_for
+from lab.processes import LabError, wait_for
 from lab.topology import PILLAR, SERVICE, Lab
 
 Apply = Callable[..., dict[str, dict[str, Any]]]
@@ -80,10 +77,10 @@ class World:
             f"edges to have {sorted(names)}",
         )
 
-    @functools.cached_property
+    @property
     def store(self) -> Store:
-        """The master's own, read as the runner does."""
-        return Store(SaltCache(salt.config.master_config(str(RUN / "master/etc/master"))))
+        """The master's own."""
+        return self.lab.master.store
 
     def report(self) -> dict[str, Any]:
         """The engine's word about itself, some seconds old."""

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 
 import pytest
+from haproxy_edge_minion import snapshot, spec
 
 from fuzz.__main__ import fuzz
 from fuzz.haproxy import PROGRAM, Judge, Refused
-from fuzz.targets import TARGETS
+from fuzz.targets import TARGETS, PillarCheck, SnapshotCheck
 
 CASES, SEED = 2000, 1
 pytestmark = pytest.mark.skipif(shutil.which(PROGRAM) is None, reason="needs haproxy as judge: apt install haproxy")
@@ -22,6 +24,17 @@ def test_nothing_from_outside_raises_injects_or_is_refused_by_haproxy_once_accep
     if target.name == "pillar check":
         # or the checks behind the first one were never reached
         assert target.seen["accepted"] > 50 < target.seen["refused"]
+
+
+@pytest.mark.parametrize(
+    ("kind", "module", "check", "loose"),
+    [(SnapshotCheck, snapshot, "_NAME", r"[\s\S]*"), (PillarCheck, spec, "_LINE", r"\S[\s\S]*")],
+    ids=["pod", "line"],
+)
+def test_a_check_that_lets_everything_pass_is_found(kind, module, check, loose, tmp_path, monkeypatch):
+    monkeypatch.setattr(module, check, re.compile(loose))
+    with pytest.raises((AssertionError, ValueError)):
+        fuzz(kind(tmp_path), CASES // len(TARGETS), SEED)
 
 
 def test_the_judge_names_the_one_piece_that_haproxy_refuses(tmp_path):

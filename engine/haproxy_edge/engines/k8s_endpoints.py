@@ -38,6 +38,7 @@ _RECHECK = 10.0
 def start(**options: Any) -> None:
     """Run for ever. Called by Salt in a process of its own with the options of the engine."""
     checked = _usable_options(options)
+    kube.load()
     forgeries = Forgeries(time.monotonic)
     daemon = _daemon(checked, forgeries, __opts__)  # type: ignore[name-defined]
     threading.Thread(target=_hear, args=(daemon, forgeries, __opts__), name="bus", daemon=True).start()  # type: ignore[name-defined]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import subprocess
 
 import pytest
 from haproxy_edge.lease import BEAT, PATIENCE, SETTLE, Identity, Lease, started
@@ -190,3 +191,11 @@ def test_this_process_is_told_from_one_that_had_its_pid():
     # not its parent, which may have been started in the same tick of the kernel's clock
     assert mine.start != started(1)
     assert started(2**22 + 1) is None
+
+
+def test_a_process_that_was_killed_is_gone_before_its_parent_has_looked():
+    child = subprocess.Popen(["/bin/true"])
+    os.waitid(os.P_PID, child.pid, os.WEXITED | os.WNOWAIT)
+
+    assert started(child.pid) is None
+    child.wait()

@@ -302,3 +302,16 @@ def test_memory_does_not_grow_with_the_number_of_changes():
         tracemalloc.stop()
 
     assert sizes[1] < sizes[0] * 1.1 + 20_000
+
+
+@pytest.mark.parametrize("set_back", [0.0, 3600.0], ids=["clock right", "clock set back"])
+def test_an_order_whose_doorbell_found_no_reactor_is_rung_for_until_it_is_taken(world, set_back):
+    world.bus.dead = True
+    world.say(applied(NEW))
+    world.set_back = set_back
+    world.run(3)
+    world.bus.dead = False
+    # not as long as it takes to find that the edges have not confirmed
+    world.run(1.5)
+
+    assert [(order["lane"], order["tgt"]) for order in world.bus.taken] == [("hot", "roles:haproxy-edge")]
