@@ -23,6 +23,8 @@ from haproxy_edge.store import ROOT, Store, StoreError
 
 log = logging.getLogger(__name__)
 
+# seconds for the master to publish what a runner asks of minions
+_PUBLISH = 8
 # seconds until a broken subscription is made anew
 _BUS_PAUSE = 2.0
 # kinds of target that are matched against what the master's cache knows of a minion
@@ -195,7 +197,8 @@ class Minions:
     """Functions on minions, for the runner."""
 
     def __init__(self, opts: dict[str, Any]) -> None:
-        self._opts = opts
+        # once: a master that is away is told sooner, and a slow one does not publish the same again
+        self._opts = {**opts, "request_channel_tries": 1}
 
     def ask(
         self, names: Iterable[str], function: str, arguments: Mapping[str, Any], *, patience: float
@@ -208,7 +211,9 @@ class Minions:
         found: dict[str, Any] = {}
         try:
             with salt.client.get_local_client(mopts=self._opts) as client:
-                job = client.run_job(sorted(missing), function, (), "list", timeout=5, listen=True, kwarg=arguments)
+                job = client.run_job(
+                    sorted(missing), function, (), "list", timeout=_PUBLISH, listen=True, kwarg=arguments
+                )
                 deadline = time.monotonic() + patience
                 for returned in client.get_returns_no_block(f"salt/job/{job['jid']}") if job else ():
                     data = (returned or {}).get("data") or {}
