@@ -50,6 +50,7 @@ def ensure_tools() -> None:
     """Install what is missing; they bring no service."""
     missing = [package for command, package in TOOLS if shutil.which(command) is None]
     if missing:
+        run(["apt-get", "update", "-qq"], timeout=300)
         install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
         run(["env", "DEBIAN_FRONTEND=noninteractive", *install], timeout=300)
 
