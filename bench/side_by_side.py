@@ -28,10 +28,10 @@ from lab.processes import LabError
 from lab.topology import Lab, down
 from lab.traffic import Probe
 
-# changes at each turn, and rounds: so many that the slowest has nine in all, and the fastest two dozen
-CHANGES = {HOT: 8, STATE: 8, USUAL: 3, RESTART: 3, RELOAD: 3, POLLING: 4}
+# changes at each turn, and rounds: so many that the slowest has eight in all, and the fastest two dozen
+CHANGES = {HOT: 12, STATE: 10, USUAL: 4, RESTART: 4, RELOAD: 4, POLLING: 6}
 QUICK = {HOT: 3, STATE: 2, USUAL: 1, RESTART: 1, RELOAD: 1, POLLING: 1}
-ROUNDS, QUICK_ROUNDS = 3, 1
+ROUNDS, QUICK_ROUNDS = 2, 1
 # new connections a second to each edge over each family; open connections to each
 RATE, STREAMS = hot_fleet.RATE, 2
 # seconds: nothing changes, for what is used at rest; after the last change, for what it has begun to end
@@ -39,7 +39,7 @@ REST, AFTERMATH = 4.0, 1.0
 # seconds: for one change, for another to take over, for HAProxy's socket, the longest the load may last
 PATIENCE, HAND_OVER_PATIENCE, ASK_PATIENCE, LONGEST = 60.0, 120.0, 5.0, 3600.0
 # pings at each turn of the hot lane
-PINGS = 8
+PINGS = 12
 PILLAR = {"haproxy": {**hot_fleet.PILLAR["haproxy"], "check": {"inter": "1s"}}}
 NOTES = (
     f"One change: {PODS} new pods are ready and come, the {PODS} that serve are told to end. No pod stays, so none "
