@@ -44,7 +44,7 @@ lint: venv ## ruff, mypy --strict, import-linter, changelog fragments; make form
 	@failed=0; \
 	for check in 'python -m ruff check .' 'python -m ruff format --check .' \
 	    'python -m mypy --strict engine/haproxy_edge $(EDGE)' lint-imports 'python tools/changelog.py check'; do \
-	    echo ".venv/bin/$$check"; .venv/bin/$$check || failed=1; \
+	    echo ".venv/bin/$$check"; PYTHONPATH=$(dir $(EDGE)) .venv/bin/$$check || failed=1; \
 	done; \
 	[ $$failed = 0 ] || { echo 'lint: make format mends what ruff can mend; the rest is told above' >&2; exit 1; }
 

@@ -23,8 +23,8 @@ from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.diagnosis import refused
 from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import Paths
+from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.payload import unpack
-from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.renderer import fill, seal, server_flags, server_line
 from haproxy_edge_minion.snapshot import Server, Snapshot, SnapshotError
 from haproxy_edge_minion.spec import Spec, resolve

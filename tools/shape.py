@@ -21,6 +21,7 @@ ROOT = Path(__file__).resolve().parent.parent
 MASTER, EDGE = "engine/haproxy_edge", "salt/states/_utils/haproxy_edge_minion"
 PRODUCT = ("engine", "salt")
 PROOF = ("lab", "bench", "chaos", "fuzz", "tools")
+EVERYTHING = (*PRODUCT, *PROOF, "tests")
 LONG_FILE, LONG_BODY = 400, 30
 _CODE = (".py", ".sls", ".jinja", ".js", ".css", ".html")
 Function = ast.FunctionDef | ast.AsyncFunctionDef
@@ -41,7 +42,7 @@ def measure(root: Path) -> dict[str, float | str]:
         "body lines, 90th percentile": _percentile(bodies, 90),
         f"functions over {LONG_BODY} lines": sum(length > LONG_BODY for length in bodies),
         "longest file": f"{longest.relative_to(root)}: {_lines(longest)}",
-        f"files over {LONG_FILE} lines": sum(_lines(path) > LONG_FILE for path in _files(root, (*PRODUCT, *PROOF, "tests"))),
+        f"files over {LONG_FILE} lines": sum(_lines(path) > LONG_FILE for path in _files(root, EVERYTHING)),
         "imports between modules of the master": _edges(root / MASTER, "haproxy_edge"),
         "imports between modules of the edge": _edges(root / EDGE, "haproxy_edge_minion"),
         "imports between packages": len(_package_edges(root)),

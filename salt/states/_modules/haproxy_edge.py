@@ -20,7 +20,8 @@ from haproxy_edge_minion.cleaning import clean as take_back
 from haproxy_edge_minion.cleaning import footprint
 from haproxy_edge_minion.edge import NOTHING_YET, Edge, Prepared
 from haproxy_edge_minion.files import Paths, locked, read, replace
-from haproxy_edge_minion.process import EdgeError, Process
+from haproxy_edge_minion.outcome import EdgeError
+from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.runtime import RuntimeApi
 from haproxy_edge_minion.schedule import DEFAULT_INTERVAL, drop_in, job
 from haproxy_edge_minion.schedule import FILE as DROP_IN

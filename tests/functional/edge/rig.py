@@ -10,7 +10,8 @@ from pathlib import Path
 import jinja2
 from haproxy_edge_minion.edge import Edge
 from haproxy_edge_minion.files import Paths
-from haproxy_edge_minion.process import EdgeError, Process
+from haproxy_edge_minion.outcome import EdgeError
+from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.runtime import RuntimeApi
 
 from tests.unit.edge.material import TEMPLATE, free_port

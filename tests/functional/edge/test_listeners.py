@@ -4,7 +4,7 @@ import urllib.error
 import urllib.request
 
 import pytest
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 
 from tests.functional.edge.backend import of, wait_for
 from tests.unit.edge.material import free_port, snapshot

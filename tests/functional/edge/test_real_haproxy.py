@@ -5,7 +5,7 @@ import json
 import socket
 
 import pytest
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.spec import BALANCES, PROXY_PROTOCOLS
 
 from tests.functional.edge.backend import PATIENCE, connect, name_answered, of, wait_for

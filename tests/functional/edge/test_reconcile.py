@@ -7,8 +7,7 @@ import signal
 
 import pytest
 from haproxy_edge_minion.config_file import EDITED
-from haproxy_edge_minion.outcome import StateNeeded
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError, StateNeeded
 from haproxy_edge_minion.snapshot import check
 
 from tests.functional.edge.backend import connect, name_answered, of, wait_for

@@ -3,7 +3,7 @@
 import pytest
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.ack import signed
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 
 from tests.functional.edge.backend import of
 

@@ -11,7 +11,7 @@ from haproxy_edge.doctor.finding import STATES, ok
 from haproxy_edge.status import status
 from haproxy_edge.timeline import timeline
 from haproxy_edge_minion import returns
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 
 from tests.unit.runner.reports import NOW, edge_row, facts, report
 from tests.unit.runner.test_doctor_checks import FAULTS, an_engine

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from haproxy_edge_minion.config_file import ConfigFile
 from haproxy_edge_minion.files import Paths
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.spec import Spec
 
 TEXT = "global\n    maxconn 4000\n"

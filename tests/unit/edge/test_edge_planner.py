@@ -6,7 +6,7 @@ from ipaddress import ip_address
 import pytest
 from haproxy_edge_minion.planner import Unusable, plan, target
 from haproxy_edge_minion.renderer import weight
-from haproxy_edge_minion.runtime import Running, RunningServer
+from haproxy_edge_minion.running import Running, RunningServer
 from haproxy_edge_minion.snapshot import check
 from haproxy_edge_minion.spec import resolve
 from hypothesis import given, settings

@@ -6,7 +6,7 @@ import pytest
 from haproxy_edge_minion import process
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.process import Process
-from haproxy_edge_minion.runtime import Running
+from haproxy_edge_minion.running import Running
 
 APPLIED = Applied("new", {}, "", {"bind": ":443"})
 

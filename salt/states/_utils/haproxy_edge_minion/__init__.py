@@ -6,6 +6,7 @@ One way only::
     edge       the order of steps: prepare, write, serve; sync; reconcile; verify
     loading, process, config_file, files, runtime   service, proof, files, HAProxy's socket: the rim
     planner    pure: (spec, servers, what runs) -> (commands, reason to reload, problems)
+    running    pure: the process's answers -> what runs
     parity     pure: each difference by name
     renderer   pure: skeleton and server lines -> configuration text
     snapshot, spec   pure: what master and pillar say, checked as if they could be wrong

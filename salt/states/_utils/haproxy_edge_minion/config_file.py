@@ -14,7 +14,7 @@ from pathlib import Path
 
 from haproxy_edge_minion.diagnosis import refused
 from haproxy_edge_minion.files import Paths, read, replace
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.renderer import is_whole
 from haproxy_edge_minion.spec import Spec
 

@@ -22,11 +22,11 @@ from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.given import given, newest
 from haproxy_edge_minion.leaving import Leaving
 from haproxy_edge_minion.loading import Loading
-from haproxy_edge_minion.outcome import NOT_ENABLED, Reconciled, StateNeeded, Step, Synced
+from haproxy_edge_minion.outcome import NOT_ENABLED, EdgeError, Reconciled, StateNeeded, Step, Synced
 from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
-from haproxy_edge_minion.process import EdgeError, Process
+from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
-from haproxy_edge_minion.runtime import Running
+from haproxy_edge_minion.running import Running
 from haproxy_edge_minion.saved import Saved
 from haproxy_edge_minion.snapshot import Snapshot
 from haproxy_edge_minion.spec import Spec, SpecError, resolve

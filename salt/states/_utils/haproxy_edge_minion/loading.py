@@ -14,7 +14,8 @@ from haproxy_edge_minion.deeds import Deeds
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.listening import holders, in_use, places, trouble
-from haproxy_edge_minion.process import EdgeError, Process
+from haproxy_edge_minion.outcome import EdgeError
+from haproxy_edge_minion.process import Process
 
 
 class Loading:

@@ -1,14 +1,21 @@
 """What a run on an edge came to.
 
-Pure. The words both lanes and the schedule share, so that they tell the same of the same. That only the state lane
-can help is an error of its own kind: it must never be mistaken for something a person has to mend.
+Pure. The words both lanes and the schedule share, so that they tell the same of the same: what was done, and the two
+ways to fail. That only the state lane can help is an error of its own kind: it must never be mistaken for something a
+person has to mend.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 
-from haproxy_edge_minion.process import EdgeError
+
+class EdgeError(Exception):
+    """Something a person has to mend, one problem per line; what ran before still runs."""
+
+
+class StateNeeded(EdgeError):
+    """Only a run of the state can bring this edge right; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -47,7 +54,3 @@ class Reconciled:
     step: Step | None
     found: tuple[str, ...]
     problems: tuple[str, ...]
-
-
-class StateNeeded(EdgeError):
-    """Only a run of the state can bring this edge right; the message says why."""

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from haproxy_edge_minion.planner import Name, Servers
 from haproxy_edge_minion.renderer import weight
-from haproxy_edge_minion.runtime import IN_MAINTENANCE, Running, RunningServer
+from haproxy_edge_minion.running import IN_MAINTENANCE, Running, RunningServer
 from haproxy_edge_minion.snapshot import Server
 
 # differences of one kind that are named; further ones are counted

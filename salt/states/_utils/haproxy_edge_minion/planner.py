@@ -22,7 +22,7 @@ from dataclasses import dataclass
 from haproxy_edge_minion import commands
 from haproxy_edge_minion.commands import Command
 from haproxy_edge_minion.renderer import server_flags, weight
-from haproxy_edge_minion.runtime import IN_MAINTENANCE, Running, RunningServer
+from haproxy_edge_minion.running import IN_MAINTENANCE, Running, RunningServer
 from haproxy_edge_minion.snapshot import Server, Snapshot
 from haproxy_edge_minion.spec import Frontend, Spec
 

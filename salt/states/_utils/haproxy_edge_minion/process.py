@@ -12,8 +12,10 @@ from typing import Protocol
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.deeds import Stopwatch
 from haproxy_edge_minion.listening import listens
+from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.planner import Name, Plan, plan
-from haproxy_edge_minion.runtime import Running, RuntimeApi, RuntimeApiError
+from haproxy_edge_minion.running import Running
+from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 
 # seconds; a reload takes up to 0.3 s, and a worker that cannot bind tries for about one
 PROOF_TIMEOUT = 15.0
@@ -24,10 +26,6 @@ _JOURNAL_EVERY = 0.5
 # how long a worker that was told to leave may still answer in place of the new one
 _LEAVING = 2.0
 _FAILED = ("Loading failure", "Failed to load worker", "Fatal errors found", "Failed with result")
-
-
-class EdgeError(Exception):
-    """Something a person has to mend, one problem per line; what ran before still runs."""
 
 
 class Service(Protocol):

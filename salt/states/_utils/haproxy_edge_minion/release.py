@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "784eb7386923496e71011296286a77902d226ebcad5103aba9aa73d31d75bf1a"
+MODULES = "52ead6a7568d476b79f739e5ff6554505e8fcd20c265578355ff1fed98ffe3fc"

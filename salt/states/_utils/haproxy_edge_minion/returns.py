@@ -12,9 +12,8 @@ from typing import Any
 from haproxy_edge_minion.ack import signed
 from haproxy_edge_minion.edge import Edge, Prepared
 from haproxy_edge_minion.files import read, replace
-from haproxy_edge_minion.outcome import StateNeeded, Step
+from haproxy_edge_minion.outcome import EdgeError, StateNeeded, Step
 from haproxy_edge_minion.payload import unpack
-from haproxy_edge_minion.process import EdgeError
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
 
 

@@ -1,7 +1,7 @@
-"""HAProxy's runtime API: what the running process serves, and orders to it.
+"""HAProxy's runtime API: questions and orders to the running process, over its socket.
 
 A deadline on every call, many commands in one connection, standard library only. It knows no policy: what to say is
-the planner's, how each command reads is in `commands`.
+the planner's, how each command reads is in `commands`, what the answers mean in `running`.
 
 HAProxy answers in its interactive mode, because only its prompt tells where one answer ends and the next begins: some
 answers end in an empty line, some do not, and some are empty.
@@ -12,64 +12,24 @@ Source: HAProxy management guide, section 9.3 "Unix Socket commands".
 from __future__ import annotations
 
 import itertools
-import re
 import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
 
+from haproxy_edge_minion import running
 from haproxy_edge_minion.commands import Command
-from haproxy_edge_minion.renderer import DIGEST_VARIABLE
+from haproxy_edge_minion.running import Running
 
 # seconds for one call and its whole answer: 5,000 servers dump in 8 ms, 3,000 are added in 0.5 s
 DEADLINE = 5.0
 _PROMPT = "\n> "
 # commands sent before their answers are read; more could fill both directions' buffers and wait for ever
 _WINDOW = 50
-_QUESTIONS = ("show info", f"show env {DIGEST_VARIABLE}", "show servers state")
-_COLUMNS = ("be_name", "srv_name", "srv_addr", "srv_port", "srv_uweight", "srv_admin_state", "srv_check_state")
-# srv_admin_state, bits FMAINT and CMAINT: by command, by configuration
-IN_MAINTENANCE = 0x01 | 0x04
-# srv_check_state, bit ENABLED: an added server's checks stand still until told
-_CHECK_ENABLED = 0x04
 
 
 class RuntimeApiError(Exception):
     """The socket did not answer, or not as the manual says; the message carries the answer."""
-
-
-class RunningServer(NamedTuple):
-    """One row of ``show servers state``. ``admin_state`` is 0 when nobody put it into maintenance or drain.
-
-    A tuple, because there are thousands in each answer.
-    """
-
-    backend: str
-    name: str
-    address: str
-    port: int
-    weight: int
-    admin_state: int
-    checked: bool
-
-
-@dataclass(frozen=True)
-class Running:
-    """What the process serves: its PID, the digest of its skeleton (None: not a configuration of ours), servers.
-
-    ``version`` is HAProxy's, without what a distribution puts after it.
-    """
-
-    pid: int
-    skeleton: str | None
-    servers: frozenset[RunningServer]
-    version: str = ""
-
-    def is_older_than(self, major: int, minor: int) -> bool:
-        """Of an unknown version nothing is said."""
-        return bool(self.version) and tuple(map(int, self.version.split(".")[:2])) < (major, minor)
 
 
 class RuntimeApi:
@@ -82,10 +42,10 @@ class RuntimeApi:
 
     def running(self) -> Running:
         """All of it, by one connection. Raises `RuntimeApiError`."""
-        info, environment, servers = self._talk(_QUESTIONS)
+        answers = self._talk(running.QUESTIONS)
         try:
-            return Running(_pid(info), _skeleton(environment), frozenset(_servers(servers)), _version(info))
-        except (ValueError, IndexError) as error:
+            return running.read(answers)
+        except ValueError as error:
             raise RuntimeApiError(f"{self._path}: an answer that is not understood: {error}") from error
 
     def order(self, commands: Sequence[Command]) -> tuple[str, ...]:
@@ -129,47 +89,3 @@ def _windows(commands: Sequence[Command]) -> Iterator[Sequence[Command]]:
         if start >= len(commands):
             return
         yield commands[start : start + _WINDOW]
-
-
-def _pid(info: str) -> int:
-    found = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
-    if not found:
-        raise ValueError("'show info' tells no Pid")
-    return int(found[1])
-
-
-def _version(info: str) -> str:
-    found = re.search(r"^Version: (\d+\.\d+(\.\d+)?)", info, re.MULTILINE)
-    return found[1] if found else ""
-
-
-def _skeleton(answer: str) -> str | None:
-    name, _, digest = answer.strip().partition("=")
-    return digest if name == DIGEST_VARIABLE else None
-
-
-def _servers(answer: str) -> Iterator[RunningServer]:
-    version, _, rest = answer.partition("\n")
-    header, *rows = rest.splitlines() or [""]
-    if version.strip() != "1" or not header.startswith("# "):
-        raise ValueError(f"'show servers state' begins with {version[:80]!r}")
-    at = _columns(header[2:].split())
-    for row in filter(None, rows):
-        cells = row.split(" ")
-        yield RunningServer(
-            cells[at[0]],
-            cells[at[1]],
-            cells[at[2]],
-            int(cells[at[3]]),
-            int(cells[at[4]]),
-            int(cells[at[5]]),
-            bool(int(cells[at[6]]) & _CHECK_ENABLED),
-        )
-
-
-def _columns(names: list[str]) -> list[int]:
-    """Where the fields of a `RunningServer` stand."""
-    missing = [name for name in _COLUMNS if name not in names]
-    if missing:
-        raise ValueError(f"'show servers state' has no column {', '.join(missing)}")
-    return [names.index(name) for name in _COLUMNS]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from haproxy_edge_minion.process import EdgeError
+from haproxy_edge_minion.outcome import EdgeError
 
 NAME = "haproxy"
 
