@@ -19,7 +19,8 @@ import salt.utils.event
 import salt.utils.minions
 from salt.exceptions import SaltCacheError
 
-from haproxy_edge.store import ROOT, Store, StoreError
+from haproxy_edge.event_filter import DOORBELL, WARNING
+from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +30,6 @@ _PUBLISH = 8
 _BUS_PAUSE = 2.0
 # kinds of target that are matched against what the master's cache knows of a minion
 _BY_CACHE = ("grain", "grain_pcre", "pillar", "compound", "nodegroup")
-WARNING_TAG = f"{ROOT}/warning"
 
 
 class SaltCache:
@@ -81,11 +81,11 @@ class Bus:
 
     def ring(self, lane: str) -> bool:
         """The doorbell: no order in it, because nobody should believe any."""
-        return self._fire(self._marked(), f"{ROOT}/doorbell/{lane}")
+        return self._fire(self._marked(), f"{DOORBELL}{lane}")
 
     def warn(self, data: dict[str, Any]) -> bool:
         """A warning for people and their reactors."""
-        return self._fire(data, WARNING_TAG)
+        return self._fire(data, WARNING)
 
     def close(self) -> None:
         """For who fires only once."""
@@ -116,7 +116,7 @@ class Bus:
 
 
 def events(opts: dict[str, Any], prefixes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
-    """(tag, data) of what is fired under ``prefixes``, as it arrives, for ever. What to believe of it: `listening`."""
+    """(tag, data) of what is fired under ``prefixes``, for ever. `event_filter` says what to believe of it."""
     while True:
         try:
             with salt.utils.event.get_master_event(opts, opts["sock_dir"], listen=True) as bus:

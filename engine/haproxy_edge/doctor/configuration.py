@@ -12,10 +12,12 @@ from typing import Any
 
 from haproxy_edge.doctor.facts import Facts
 from haproxy_edge.doctor.finding import Finding, advice, ok, wrong
+from haproxy_edge.event_filter import DOORBELL
 from haproxy_edge.installed import ENGINE
-from haproxy_edge.store import ROOT
 
 MASTER = "master"
+# as the loader knows it, and so as ext_pillar names it
+EXT_PILLAR = "haproxy_edge"
 RELEASE_FILE = "salt://_utils/haproxy_edge_minion/release.py"
 # what an edge is served, and what each is for
 STATES = {
@@ -45,15 +47,20 @@ def engines_configured(facts: Facts) -> Iterator[Finding]:
 def ext_pillar(facts: Facts) -> Iterator[Finding]:
     """Ours is there, comes last, and after the pillar."""
     configured = [name for entry in facts.configuration.get("ext_pillar") or [] for name in entry]
-    if ROOT not in configured:
-        yield wrong("ext-pillar", MASTER, f"no {ROOT} in 'ext_pillar'", f"add '- {ROOT}: {{}}' as the last of the list")
-    elif configured[-1] != ROOT:
-        later = configured[configured.index(ROOT) + 1 :]
+    if EXT_PILLAR not in configured:
         yield wrong(
             "ext-pillar",
             MASTER,
-            f"{', '.join(later)} come after {ROOT} in 'ext_pillar', so frontends they give are not seen",
-            f"make {ROOT} the last of the list and restart the master",
+            f"no {EXT_PILLAR} in 'ext_pillar'",
+            f"add '- {EXT_PILLAR}: {{}}' as the last of the list",
+        )
+    elif configured[-1] != EXT_PILLAR:
+        later = configured[configured.index(EXT_PILLAR) + 1 :]
+        yield wrong(
+            "ext-pillar",
+            MASTER,
+            f"{', '.join(later)} come after {EXT_PILLAR} in 'ext_pillar', so frontends they give are not seen",
+            f"make {EXT_PILLAR} the last of the list and restart the master",
         )
     elif facts.configuration.get("ext_pillar_first"):
         yield wrong(
@@ -63,7 +70,7 @@ def ext_pillar(facts: Facts) -> Iterator[Finding]:
             "set ext_pillar_first: False and restart the master",
         )
     else:
-        yield ok("ext-pillar", MASTER, f"{ROOT} is the last of {len(configured)}")
+        yield ok("ext-pillar", MASTER, f"{EXT_PILLAR} is the last of {len(configured)}")
 
 
 def pillar_cache(facts: Facts) -> Iterator[Finding]:
@@ -82,7 +89,7 @@ def pillar_cache(facts: Facts) -> Iterator[Finding]:
 def reactor(facts: Facts) -> Iterator[Finding]:
     """Each doorbell is mapped to an SLS that takes orders of its lane."""
     for lane in lanes(facts):
-        tag = f"{ROOT}/doorbell/{lane}"
+        tag = f"{DOORBELL}{lane}"
         mapped = [path for path in reactor_files(facts.configuration) if path[0] == tag]
         files = [path for _, path in mapped]
         absent = [path for path in files if facts.texts.get(path) is None]
@@ -103,7 +110,7 @@ def reactor_files(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     for entry in configuration.get("reactor") or []:
         for pattern, files in entry.items() if isinstance(entry, Mapping) else ():
             for lane in ("hot", "state"):
-                tag = f"{ROOT}/doorbell/{lane}"
+                tag = f"{DOORBELL}{lane}"
                 if fnmatch(tag, str(pattern)):
                     yield from ((tag, str(path)) for path in ([files] if isinstance(files, str) else files or []))
 

@@ -21,8 +21,8 @@ from typing import Any
 from haproxy_edge import kube
 from haproxy_edge.acks import Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
+from haproxy_edge.event_filter import JOBS, OURS, EventFilter
 from haproxy_edge.lease import Identity, Lease
-from haproxy_edge.listening import JOBS, OURS, Ear
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, events
@@ -41,7 +41,7 @@ def start(**options: Any) -> None:
     kube.load()
     forgeries = Forgeries(time.monotonic)
     daemon = _daemon(checked, forgeries, __opts__)  # type: ignore[name-defined]
-    threading.Thread(target=_hear, args=(daemon, forgeries, __opts__), name="bus", daemon=True).start()  # type: ignore[name-defined]
+    threading.Thread(target=_follow_bus, args=(daemon, forgeries, __opts__), name="bus", daemon=True).start()  # type: ignore[name-defined]
     _serve_page(daemon, checked)
     slices = _has_slices(checked)
     start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
@@ -89,20 +89,20 @@ def _daemon(options: Options, forgeries: Forgeries, opts: dict[str, Any]) -> Dae
     )
 
 
-def _hear(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:
+def _follow_bus(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> None:
     """Put what edges really signed into the daemon's inbox."""
     store = Store(SaltCache(opts))
-    ear = Ear(store.known_ack_key, store.doorbell_token, forgeries)
+    event_filter = EventFilter(store.known_ack_key, store.doorbell_token, forgeries)
     for tag, data in events(opts, (JOBS, OURS)):
         try:
-            ack = ear.hear(tag, data)
+            ack = event_filter.ack_in(tag, data)
             if ack:
                 daemon.inbox.put(ack)
         except StoreError as error:
             log.warning("an event cannot be checked: %s", error)
         except Exception:
             # whatever somebody put into an event, the next one must be heard
-            log.exception("k8s_endpoints: a defect in hearing %s", tag[:100])
+            log.exception("k8s_endpoints: a defect in reading %s", tag[:100])
 
 
 def _usable_options(options: dict[str, Any]) -> Options:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from haproxy_edge.acks import Forgeries
-from haproxy_edge.listening import Ear
+from haproxy_edge.event_filter import EventFilter
 from haproxy_edge_minion.ack import signed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,8 +23,8 @@ def forgeries():
 
 
 @pytest.fixture
-def ear(forgeries):
-    return Ear(KEYS.get, lambda: TOKEN, forgeries)
+def event_filter(forgeries):
+    return EventFilter(KEYS.get, lambda: TOKEN, forgeries)
 
 
 def minion_event(tag, data, minion="rogue"):
@@ -44,8 +44,8 @@ def minion_event(tag, data, minion="rogue"):
     ],
     ids=["sync", "booked to another", "state", "own event", "carried by another", "own event, bare"],
 )
-def test_what_an_edge_signed_counts_whoever_carries_it(ear, forgeries, tag, data):
-    assert ear.hear(tag, data).edge == "edge1"
+def test_what_an_edge_signed_counts_whoever_carries_it(event_filter, forgeries, tag, data):
+    assert event_filter.ack_in(tag, data).edge == "edge1"
     assert forgeries.kinds == {}
 
 
@@ -66,8 +66,8 @@ def test_what_an_edge_signed_counts_whoever_carries_it(ear, forgeries, tag, data
         ("other", "haproxy_edge/more", {}),
     ],
 )
-def test_what_is_forged_is_counted_by_kind(ear, forgeries, kind, tag, data):
-    assert ear.hear(tag, data) is None
+def test_what_is_forged_is_counted_by_kind(event_filter, forgeries, kind, tag, data):
+    assert event_filter.ack_in(tag, data) is None
     assert forgeries.kinds == {kind: 1}
 
 
@@ -84,19 +84,19 @@ def test_what_is_forged_is_counted_by_kind(ear, forgeries, kind, tag, data):
     ],
     ids=["own doorbell", "own warning", "another job", "a failed sync", "a publish", "a start", "something else"],
 )
-def test_what_is_ours_or_none_of_our_business_is_neither(ear, forgeries, tag, data):
-    assert ear.hear(tag, data) is None
+def test_what_is_ours_or_none_of_our_business_is_neither(event_filter, forgeries, tag, data):
+    assert event_filter.ack_in(tag, data) is None
     assert forgeries.kinds == {}
 
 
-def test_a_forger_is_named_where_the_master_has_proven_who_it_was(ear, caplog):
-    ear.hear(*minion_event("haproxy_edge/doorbell/hot", {}, minion="edge7"))
+def test_a_forger_is_named_where_the_master_has_proven_who_it_was(event_filter, caplog):
+    event_filter.ack_in(*minion_event("haproxy_edge/doorbell/hot", {}, minion="edge7"))
 
     assert "the last came from edge7" in caplog.text
 
 
-def test_who_cannot_be_known_is_not_guessed(ear, caplog):
-    ear.hear("salt/job/1/ret/edge1", {"fun": SYNC, "id": "edge1", "return": FALSE})
+def test_who_cannot_be_known_is_not_guessed(event_filter, caplog):
+    event_filter.ack_in("salt/job/1/ret/edge1", {"fun": SYNC, "id": "edge1", "return": FALSE})
 
     assert "the last came from an unknown minion" in caplog.text
 
@@ -130,4 +130,4 @@ posing = st.builds(
     | st.builds(lambda ack: {"fun": SYNC, "return": ack, "ack": ack}, posing),
 )
 def test_whatever_is_in_an_event_nothing_is_raised_and_nothing_believed(tag, data):
-    assert Ear(KEYS.get, lambda: TOKEN, Forgeries(lambda: 0.0)).hear(tag, data) is None
+    assert EventFilter(KEYS.get, lambda: TOKEN, Forgeries(lambda: 0.0)).ack_in(tag, data) is None

@@ -15,14 +15,15 @@ from typing import Any
 
 from haproxy_edge.acks import Ack, Forged, Forgeries, found_in, same, verified
 
+# beginnings of tags; a warning's is the whole of it
 JOBS = "salt/job/"
 OURS = "haproxy_edge/"
-_DOORBELL, _ACK, _WARNING = f"{OURS}doorbell/", f"{OURS}ack/", f"{OURS}warning"
+DOORBELL, ACK, WARNING = f"{OURS}doorbell/", f"{OURS}ack/", f"{OURS}warning"
 # whose returns carry an acknowledgement
 _ACKNOWLEDGED_BY = frozenset({"haproxy_edge.sync", "haproxy_edge.ack", "state.apply", "state.sls", "state.highstate"})
 
 
-class Ear:
+class EventFilter:
     """``key_of`` gives an edge's key, ``token_of`` what our own doorbells carry; both may raise `StoreError`."""
 
     def __init__(
@@ -32,7 +33,7 @@ class Ear:
         self._token_of = token_of
         self._forgeries = forgeries
 
-    def hear(self, tag: str, data: Any) -> Ack | None:
+    def ack_in(self, tag: str, data: Any) -> Ack | None:
         """One event; the acknowledgement in it, if its edge really signed one."""
         if not isinstance(data, Mapping):
             return None
@@ -52,18 +53,18 @@ class Ear:
         return verified(raw, self._key_of) if raw else None
 
     def _of_ours(self, tag: str, data: Mapping[str, Any]) -> Ack | None:
-        if tag.startswith(_DOORBELL):
+        if tag.startswith(DOORBELL):
             self._rung(tag, data)
             return None
-        if tag.startswith(_ACK):
+        if tag.startswith(ACK):
             raw = _told_in(data)
             if raw is None:
                 raise Forged("shape", f"{tag}: no acknowledgement in it")
             return verified(raw, self._key_of)
-        if tag == _WARNING and not _sender(data):
+        if tag == WARNING and not _sender(data):
             # ours, or of the form that cannot be told from ours
             return None
-        raise Forged("warning" if tag == _WARNING else "other", f"a minion fired {tag[:100]}")
+        raise Forged("warning" if tag == WARNING else "other", f"a minion fired {tag[:100]}")
 
     def _rung(self, tag: str, data: Mapping[str, Any]) -> None:
         token = self._token_of()
