@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 
 from haproxy_edge.ordering import Bus
-from haproxy_edge.reflector import Condition, Target
+from haproxy_edge.reflector import Condition, Watch
 
 log = logging.getLogger(__name__)
 
@@ -21,16 +21,16 @@ class Alarms:
         self._cluster = cluster
         self._bus = bus
         self._said: dict[tuple[str, str], tuple[str, ...]] = {}
-        self.conditions: dict[Target, Condition] = {}
+        self.conditions: dict[Watch, Condition] = {}
 
-    def watch(self, target: Target, condition: Condition) -> None:
+    def view_of(self, watch: Watch, condition: Condition) -> None:
         """The view of a watch is good, or why it is not."""
-        self.conditions[target] = condition
+        self.conditions[watch] = condition
         if condition.name == "ok":
             log.info("%s", condition.message)
             return
         log.warning("%s", condition.message)
-        for service in target.services:
+        for service in watch.services:
             self._fire(service, condition.name, condition.message)
 
     def warn(self, service: str, condition: str, message: str) -> None:

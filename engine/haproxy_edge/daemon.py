@@ -26,7 +26,7 @@ from haproxy_edge.options import Options
 from haproxy_edge.ordering import Bus, Orders
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.records import Lane
-from haproxy_edge.reflector import Change, Freshness, Target
+from haproxy_edge.reflector import Change, Freshness, Watch
 from haproxy_edge.report import Counters, Held
 from haproxy_edge.services import Services, Stored
 from haproxy_edge.staleness import Staleness
@@ -95,8 +95,8 @@ class Daemon:
         self._cycled_at = clocks.wall()
         self._lock = threading.Lock()
         self._forget()
-        self.inbox: queue.SimpleQueue[tuple[Target, Change] | Ack] = queue.SimpleQueue()
-        self.freshness: dict[Target, Freshness] = {}
+        self.inbox: queue.SimpleQueue[tuple[Watch, Change] | Ack] = queue.SimpleQueue()
+        self.freshness: dict[Watch, Freshness] = {}
 
     def run_cycle(self) -> None:
         """Wait for news or for something to fall due, then act on all of it."""
@@ -223,7 +223,7 @@ class Daemon:
         rows = self._store.history(self._options.cluster)
         self._history = History(rows, wall=self._clocks.wall(), now=self._clocks.steady())
 
-    def _received(self, timeout: float) -> Iterator[tuple[Target, Change] | Ack]:
+    def _received(self, timeout: float) -> Iterator[tuple[Watch, Change] | Ack]:
         try:
             yield self.inbox.get(timeout=timeout)
             while True:
@@ -264,11 +264,11 @@ class Daemon:
 
     def _look_at_views(self, now: float) -> None:
         became, fresh = self._staleness.look(list(self.freshness.items()), now=now, wall=self._clocks.wall())
-        for target, age in became:
-            for service in target.services:
+        for watch, age in became:
+            for service in watch.services:
                 self._alarms.warn(service, STALE, f"the API was last heard {age:.0f} s ago; edges stay as they are")
-        for target in fresh:
-            for service in target.services:
+        for watch in fresh:
+            for service in watch.services:
                 self._alarms.warn(service, FRESH, "the API is heard again")
 
     def _evaluate(self, now: float) -> None:
@@ -365,7 +365,7 @@ class Daemon:
             self._options,
             wall=self._clocks.wall(),
             cycled_at=self._cycled_at,
-            watches=[(target, one, self._alarms.conditions.get(target)) for target, one in self.freshness.items()],
+            watches=[(watch, one, self._alarms.conditions.get(watch)) for watch, one in self.freshness.items()],
             services={
                 one: (services.stored.get(one), self._why_held(one), services.refused.get(one, ()))
                 for one in self._options.services

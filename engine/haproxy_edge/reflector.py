@@ -29,13 +29,21 @@ class ListWatch(Protocol):
 
 
 @dataclass(frozen=True)
-class Target:
-    """What one watch follows; ``services`` are the keys it answers for."""
+class Watch:
+    """What is followed as one; ``services`` are the keys it answers for."""
 
     path: str
     kind: str
     services: tuple[str, ...]
     selector: tuple[tuple[str, str], ...] = ()
+
+    def service_of(self, item: Mapping[str, Any]) -> str:
+        """The key that an object of this watch belongs to; one that nobody asked for is a key, too."""
+        if self.kind == "EndpointsList":
+            return self.services[0]
+        labels = metadata_of(item).get("labels")
+        name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
+        return f"{self.services[0].split('/')[0]}/{name or ''}"
 
 
 @dataclass(frozen=True)
@@ -91,76 +99,76 @@ class Freshness:
         self.relists[reason] = self.relists.get(reason, 0) + 1
 
 
-def targets_for(services: tuple[str, ...], *, slices: bool) -> list[Target]:
+def watches_for(services: tuple[str, ...], *, slices: bool) -> list[Watch]:
     """One watch per namespace with a label selector for EndpointSlices; for Endpoints, which carry no service label,
     one per service by field selector."""
     if not slices:
-        return [_endpoints_target(service) for service in services]
+        return [_endpoints_watch(service) for service in services]
     by_namespace: dict[str, list[str]] = {}
     for service in services:
         by_namespace.setdefault(service.split("/")[0], []).append(service)
-    return [_slices_target(namespace, tuple(keys)) for namespace, keys in by_namespace.items()]
+    return [_slices_watch(namespace, tuple(keys)) for namespace, keys in by_namespace.items()]
 
 
-def _slices_target(namespace: str, services: tuple[str, ...]) -> Target:
+def _slices_watch(namespace: str, services: tuple[str, ...]) -> Watch:
     names = ",".join(key.split("/")[1] for key in services)
     path = f"/apis/discovery.k8s.io/v1/namespaces/{namespace}/endpointslices"
-    return Target(path, "EndpointSliceList", services, (("labelSelector", f"{SERVICE_LABEL} in ({names})"),))
+    return Watch(path, "EndpointSliceList", services, (("labelSelector", f"{SERVICE_LABEL} in ({names})"),))
 
 
-def _endpoints_target(service: str) -> Target:
+def _endpoints_watch(service: str) -> Watch:
     namespace, name = service.split("/")
     selector = (("fieldSelector", f"metadata.name={name}"),)
-    return Target(f"/api/v1/namespaces/{namespace}/endpoints", "EndpointsList", (service,), selector)
+    return Watch(f"/api/v1/namespaces/{namespace}/endpoints", "EndpointsList", (service,), selector)
 
 
 def watch_once(
-    api: ListWatch, target: Target, version: str, timeout: float, freshness: Freshness
+    api: ListWatch, watch: Watch, version: str, timeout: float, freshness: Freshness
 ) -> Iterator[tuple[str, Change | None]]:
-    """One watch: (resourceVersion to go on from, change or None for a bookmark). Raises `ApiError`."""
+    """One call: (resourceVersion to go on from, change or None for a bookmark). Raises `ApiError`."""
     query = {
-        **dict(target.selector),
+        **dict(watch.selector),
         "resourceVersion": version,
         "allowWatchBookmarks": "true",
         "timeoutSeconds": max(1, int(timeout)),
     }
-    for event in api.watch(target.path, query):
+    for event in api.watch(watch.path, query):
         freshness.touch()
         kind, item = event.get("type"), event.get("object")
         if kind == "ERROR" or not isinstance(item, dict):
-            raise _error_event(target, item)
+            raise _error_event(watch, item)
         version = str(metadata_of(item).get("resourceVersion") or version)
-        yield version, _change(target, kind, item)
+        yield version, _change(watch, kind, item)
 
 
-def list_all(api: ListWatch, target: Target, freshness: Freshness) -> tuple[str, Listed]:
+def list_all(api: ListWatch, watch: Watch, freshness: Freshness) -> tuple[str, Listed]:
     """Every object, page by page, and the resourceVersion of the list. Raises `ApiError`."""
     objects: list[dict[str, Any]] = []
-    query: dict[str, Any] = {**dict(target.selector), "limit": _PAGE}
+    query: dict[str, Any] = {**dict(watch.selector), "limit": _PAGE}
     while True:
-        page = api.get(target.path, query)
+        page = api.get(watch.path, query)
         freshness.touch()
-        objects += _items(target, page)
+        objects += _items(watch, page)
         metadata = metadata_of(page)
         if not metadata.get("continue"):
             return str(metadata["resourceVersion"]), Listed(tuple(objects))
         query["continue"] = metadata["continue"]
 
 
-def list_then_watch(api: ListWatch, target: Target, timeout: float, freshness: Freshness) -> Iterator[Change | None]:
+def list_then_watch(api: ListWatch, watch: Watch, timeout: float, freshness: Freshness) -> Iterator[Change | None]:
     """A list, then its changes, over as many watches as the server's timeout cuts it into. Raises `ApiError`."""
-    version, listed = list_all(api, target, freshness)
+    version, listed = list_all(api, watch, freshness)
     yield listed
     short_ones = 0
     while True:
         began = freshness.clock()
-        for seen, change in watch_once(api, target, version, timeout, freshness):
+        for seen, change in watch_once(api, watch, version, timeout, freshness):
             version = seen
             yield change
         # one is nothing: a server that restarts ends them all
         short_ones = short_ones + 1 if freshness.clock() - began < _SHORT else 0
         if short_ones > 1:
-            raise ApiError("short-watch", f"{target.path}: the API ends every watch within {_SHORT:g} s")
+            raise ApiError("short-watch", f"{watch.path}: the API ends every watch within {_SHORT:g} s")
         # the server ended the watch in good order: that is contact, too
         freshness.touch()
         yield None
@@ -168,7 +176,7 @@ def list_then_watch(api: ListWatch, target: Target, timeout: float, freshness: F
 
 def forever(
     connect: Callable[[], ListWatch],
-    target: Target,
+    watch: Watch,
     *,
     timeout: float,
     backoff: Backoff,
@@ -184,12 +192,12 @@ def forever(
     while True:
         listed_at = None
         try:
-            for change in list_then_watch(connect(), target, timeout, freshness):
+            for change in list_then_watch(connect(), watch, timeout, freshness):
                 if list_is_success or listed_at is not None:
                     backoff.reset()
                     if condition != "ok":
                         condition = "ok"
-                        yield Condition("ok", f"{target.path}: following {', '.join(target.services)}")
+                        yield Condition("ok", f"{watch.path}: following {', '.join(watch.services)}")
                 if change is not None:
                     yield change
                 if listed_at is None:
@@ -205,30 +213,30 @@ def forever(
             sleep(backoff.next(error.retry_after))
 
 
-def _change(target: Target, kind: Any, item: dict[str, Any]) -> Change | None:
+def _change(watch: Watch, kind: Any, item: dict[str, Any]) -> Change | None:
     if kind == "BOOKMARK":
         return None
     if kind in ("ADDED", "MODIFIED"):
         return Applied(_without_ballast(item))
     if kind == "DELETED":
         return Deleted(_without_ballast(item))
-    raise ApiError("wrong-kind", f"{target.path}: unknown watch event {kind!r}")
+    raise ApiError("wrong-kind", f"{watch.path}: unknown watch event {kind!r}")
 
 
-def _error_event(target: Target, status: Any) -> ApiError:
+def _error_event(watch: Watch, status: Any) -> ApiError:
     status = status if isinstance(status, dict) else {}
-    code, message = status.get("code"), f"{target.path}: ERROR event: {status.get('message') or status!r}"
+    code, message = status.get("code"), f"{watch.path}: ERROR event: {status.get('message') or status!r}"
     return Gone("http-410", message) if code == 410 else ApiError("error-event", message)
 
 
-def _items(target: Target, page: Mapping[str, Any]) -> list[dict[str, Any]]:
-    if page.get("kind") != target.kind:
-        raise ApiError("wrong-kind", f"{target.path}: {page.get('kind')!r} where {target.kind} was expected")
+def _items(watch: Watch, page: Mapping[str, Any]) -> list[dict[str, Any]]:
+    if page.get("kind") != watch.kind:
+        raise ApiError("wrong-kind", f"{watch.path}: {page.get('kind')!r} where {watch.kind} was expected")
     if not metadata_of(page).get("resourceVersion"):
-        raise ApiError("wrong-kind", f"{target.path}: a list without resourceVersion is no answer of a Kubernetes API")
+        raise ApiError("wrong-kind", f"{watch.path}: a list without resourceVersion is no answer of a Kubernetes API")
     items = page.get("items")
     if items is not None and not isinstance(items, list):
-        raise ApiError("wrong-kind", f"{target.path}: items is {type(items).__name__}")
+        raise ApiError("wrong-kind", f"{watch.path}: items is {type(items).__name__}")
     return [_without_ballast(item) for item in items or [] if isinstance(item, dict)]
 
 

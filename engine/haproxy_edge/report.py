@@ -17,7 +17,7 @@ from haproxy_edge import __version__
 from haproxy_edge.history import Convergence
 from haproxy_edge.model import Snapshot
 from haproxy_edge.options import Options
-from haproxy_edge.reflector import Condition, Freshness, Target
+from haproxy_edge.reflector import Condition, Freshness, Watch
 from haproxy_edge.tracker import Edge
 
 # what the reason of a reload begins with, and the class it is counted under: labels have to be few
@@ -59,7 +59,7 @@ class Held:
     since: float
 
 
-Watch = tuple[Target, Freshness, Condition | None]
+Watched = tuple[Watch, Freshness, Condition | None]
 
 
 def build(
@@ -67,7 +67,7 @@ def build(
     *,
     wall: float,
     cycled_at: float,
-    watches: Iterable[Watch],
+    watches: Iterable[Watched],
     services: Mapping[str, tuple[Snapshot | None, Held | None, Iterable[str]]],
     edges: Mapping[str, Edge],
     counters: Counters,
@@ -77,7 +77,7 @@ def build(
 
     ``cycled_at``: when the engine last did all that was due and nothing failed.
     """
-    by_path = sorted(watches, key=lambda watch: watch[0].path)
+    by_path = sorted(watches, key=lambda watched: watched[0].path)
     return {
         "at": wall,
         "cycled_at": cycled_at,
@@ -99,12 +99,12 @@ def _options_row(options: Options) -> dict[str, Any]:
     return {**asdict(options), "services": list(options.services), "allowed_networks": networks}
 
 
-def watch_row(target: Target, freshness: Freshness, condition: Condition | None, *, wall: float) -> dict[str, Any]:
+def watch_row(watch: Watch, freshness: Freshness, condition: Condition | None, *, wall: float) -> dict[str, Any]:
     """One watch: how it is, and when the API last answered it."""
     heard = freshness.last_contact is not None
     return {
-        "path": target.path,
-        "services": list(target.services),
+        "path": watch.path,
+        "services": list(watch.services),
         "condition": condition.name if condition else "starting",
         "message": condition.message if condition else "the API has not answered yet",
         "last_contact": wall - freshness.age() if heard else None,

@@ -16,7 +16,7 @@ from haproxy_edge.model import Ports, Snapshot, next_generation
 from haproxy_edge.networks import Inside, inside
 from haproxy_edge.options import Options
 from haproxy_edge.records import Frozen
-from haproxy_edge.reflector import Change, Condition, Target
+from haproxy_edge.reflector import Change, Condition, Watch
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.troubles import EMPTIED, EMPTY, OUTSIDE, SLICE
 from haproxy_edge.view import View
@@ -53,11 +53,11 @@ class Services:
         self.why_held = self._holding.why
         self.graces_end = self._holding.ends
 
-    def accept(self, target: Target, change: Change) -> None:
+    def accept(self, watch: Watch, change: Change) -> None:
         """Something a watch saw; `evaluate` acts on it."""
         if isinstance(change, Condition):
-            self._alarms.watch(target, change)
-        concerned = self._view.accept(target, change)
+            self._alarms.view_of(watch, change)
+        concerned = self._view.accept(watch, change)
         self.changed |= concerned
         # not left to the evaluation: while the store is broken that never sees endpoints that came and went
         for service in concerned & self._holding.held_empty():

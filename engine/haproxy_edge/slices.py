@@ -54,7 +54,7 @@ def read(item: Object) -> Slice:
     """One EndpointSlice as the API sends it; never raises."""
     warnings: list[str] = []
     candidates = tuple(_candidates(item, warnings))
-    return Slice(_name_of(item), candidates, tuple(warnings))
+    return Slice(name_of(item), candidates, tuple(warnings))
 
 
 def merge(slices: Iterable[Slice]) -> Merged:
@@ -74,7 +74,7 @@ def merge(slices: Iterable[Slice]) -> Merged:
 
 def endpoints_as_slices(endpoints: Object) -> list[dict[str, Any]]:
     """An Endpoints object in the shape of slices, one per subset and kind of address."""
-    metadata, name = metadata_of(endpoints), _name_of(endpoints)
+    metadata, name = metadata_of(endpoints), name_of(endpoints)
     shaped = []
     for index, subset in enumerate(_mappings(endpoints.get("subsets"))):
         shaped.append(
@@ -110,16 +110,17 @@ def metadata_of(item: Object) -> Object:
     return metadata if isinstance(metadata, Mapping) else {}
 
 
+def name_of(item: Object) -> str:
+    """The name of any object; empty where there is none."""
+    return str(metadata_of(item).get("name") or "")
+
+
 def _mappings(value: Any) -> list[Object]:
     return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list) else []
 
 
-def _name_of(item: Object) -> str:
-    return str(metadata_of(item).get("name") or "")
-
-
 def _candidates(item: Object, warnings: list[str]) -> Iterator[tuple[str, _Candidate]]:
-    name = _name_of(item)
+    name = name_of(item)
     if item.get("addressType") == "FQDN":
         warnings.append(f"slice {name!r}: addressType: FQDN is refused: an edge takes addresses only")
         return

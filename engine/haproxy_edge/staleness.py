@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from haproxy_edge.reflector import Freshness, Target
+from haproxy_edge.reflector import Freshness, Watch
 
 
 class Staleness:
@@ -16,21 +16,21 @@ class Staleness:
     def __init__(self, stale_after: float, began: float) -> None:
         self._stale_after = stale_after
         self._began = began
-        self._since: dict[Target, float] = {}
+        self._since: dict[Watch, float] = {}
 
     def look(
-        self, watches: Iterable[tuple[Target, Freshness]], *, now: float, wall: float
-    ) -> tuple[list[tuple[Target, float]], list[Target]]:
+        self, watches: Iterable[tuple[Watch, Freshness]], *, now: float, wall: float
+    ) -> tuple[list[tuple[Watch, float]], list[Watch]]:
         """Those that have become stale, with the age of their view in seconds, and those that are fresh again."""
-        ages = {target: min(freshness.age(), now - self._began) for target, freshness in watches}
-        stale = {target: age for target, age in ages.items() if age > self._stale_after}
-        became = [(target, age) for target, age in stale.items() if target not in self._since]
-        fresh = [target for target in self._since if target not in stale]
-        self._since.update({target: wall - age for target, age in became})
-        for target in fresh:
-            del self._since[target]
+        ages = {watch: min(freshness.age(), now - self._began) for watch, freshness in watches}
+        stale = {watch: age for watch, age in ages.items() if age > self._stale_after}
+        became = [(watch, age) for watch, age in stale.items() if watch not in self._since]
+        fresh = [watch for watch in self._since if watch not in stale]
+        self._since.update({watch: wall - age for watch, age in became})
+        for watch in fresh:
+            del self._since[watch]
         return became, fresh
 
     def since(self, service: str) -> float | None:
         """Wall time of the last contact of the service's watch, when that is too long ago."""
-        return next((since for target, since in self._since.items() if service in target.services), None)
+        return next((since for watch, since in self._since.items() if service in watch.services), None)

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from haproxy_edge.reflector import Applied, Change, Condition, Listed, Target
-from haproxy_edge.slices import SERVICE_LABEL, Merged, Slice, endpoints_as_slices, merge, metadata_of, read
+from haproxy_edge.reflector import Applied, Change, Condition, Listed, Watch
+from haproxy_edge.slices import Merged, Slice, endpoints_as_slices, merge, name_of, read
 
 
 class _Known(NamedTuple):
@@ -20,45 +20,33 @@ class View:
     """The objects of all watches. A service is known once its watch has listed."""
 
     def __init__(self) -> None:
-        self._known: dict[Target, dict[str, _Known]] = {}
+        self._known: dict[Watch, dict[str, _Known]] = {}
 
-    def accept(self, target: Target, change: Change) -> set[str]:
+    def accept(self, watch: Watch, change: Change) -> set[str]:
         """Take one change in; the services it may concern."""
         if isinstance(change, Condition):
             return set()
         if isinstance(change, Listed):
-            self._known[target] = {_name(item): _read(target, item) for item in change.objects}
-            return set(target.services)
+            self._known[watch] = {name_of(item): _read(watch, item) for item in change.objects}
+            return set(watch.services)
         # a slice that changes hands concerns both services
-        services = {_service_of(target, change.item)}
-        before = self._known[target].pop(_name(change.item), None)
+        services = {watch.service_of(change.item)}
+        before = self._known[watch].pop(name_of(change.item), None)
         if before is not None:
             services.add(before.service)
         if isinstance(change, Applied):
-            self._known[target][_name(change.item)] = _read(target, change.item)
-        return services & set(target.services)
+            self._known[watch][name_of(change.item)] = _read(watch, change.item)
+        return services & set(watch.services)
 
     def merged(self, service: str) -> Merged | None:
         """All that is known of a service; None while no list has succeeded."""
-        target = next((target for target in self._known if service in target.services), None)
-        if target is None:
+        watch = next((watch for watch in self._known if service in watch.services), None)
+        if watch is None:
             return None
-        known = self._known[target].values()
+        known = self._known[watch].values()
         return merge(one for item in known if item.service == service for one in item.slices)
 
 
-def _read(target: Target, item: dict[str, Any]) -> _Known:
-    slices = endpoints_as_slices(item) if target.kind == "EndpointsList" else [item]
-    return _Known(_service_of(target, item), tuple(map(read, slices)))
-
-
-def _name(item: dict[str, Any]) -> str:
-    return str(metadata_of(item).get("name") or "")
-
-
-def _service_of(target: Target, item: dict[str, Any]) -> str:
-    if target.kind == "EndpointsList":
-        return target.services[0]
-    labels = metadata_of(item).get("labels")
-    name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
-    return f"{target.services[0].split('/')[0]}/{name or ''}"
+def _read(watch: Watch, item: dict[str, Any]) -> _Known:
+    slices = endpoints_as_slices(item) if watch.kind == "EndpointsList" else [item]
+    return _Known(watch.service_of(item), tuple(map(read, slices)))

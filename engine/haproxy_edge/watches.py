@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.daemon import Daemon
 from haproxy_edge.options import Options
-from haproxy_edge.reflector import Change, Freshness, ListWatch, Target, forever, targets_for
+from haproxy_edge.reflector import Change, Freshness, ListWatch, Watch, forever, watches_for
 
 log = logging.getLogger(__name__)
 
@@ -29,27 +29,27 @@ def start_watches(
 ) -> list[threading.Thread]:
     """Start them; what each heard last is in ``daemon.freshness``."""
     threads = []
-    for target in targets_for(options.services, slices=slices):
-        freshness = daemon.freshness[target] = Freshness(clock)
+    for watch in watches_for(options.services, slices=slices):
+        freshness = daemon.freshness[watch] = Freshness(clock)
         changes = forever(
             connect,
-            target,
+            watch,
             timeout=options.watch_timeout,
             backoff=Backoff(options.backoff_min, options.backoff_max),
             freshness=freshness,
             sleep=sleep,
         )
-        thread = threading.Thread(target=_pump, args=(daemon, target, changes), name=target.path, daemon=True)
+        thread = threading.Thread(target=_pump, args=(daemon, watch, changes), name=watch.path, daemon=True)
         thread.start()
         threads.append(thread)
     return threads
 
 
-def _pump(daemon: Daemon, target: Target, changes: Iterator[Change]) -> None:
+def _pump(daemon: Daemon, watch: Watch, changes: Iterator[Change]) -> None:
     try:
         for change in changes:
-            daemon.inbox.put((target, change))
+            daemon.inbox.put((watch, change))
     except BaseException:
         # a mistake of ours: without this line the watch would end in silence
-        log.critical("the watch of %s ended by a defect; the engine must be restarted", target.path, exc_info=True)
+        log.critical("the watch of %s ended by a defect; the engine must be restarted", watch.path, exc_info=True)
         raise

@@ -5,6 +5,7 @@ Whoever does not answer is a fact, too: it must never give up on all because of 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path as FilePath
@@ -16,14 +17,12 @@ from haproxy_edge.doctor.facts import Api, Edge, Engine, Facts, Path
 from haproxy_edge.installed import Installed, installed
 from haproxy_edge.options import Options
 from haproxy_edge.questions import Minions, failure
-from haproxy_edge.reflector import Listed, Target, targets_for
-from haproxy_edge.slices import SERVICE_LABEL, metadata_of
+from haproxy_edge.reflector import Freshness, Watch, list_all, watches_for
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.view import View
 
 # seconds: for a minion to answer at all, for one to examine itself, for an answer of the API
 _PING, _EXAMINATION, _API = 5.0, 12.0, 5.0
-_PAGE = 500
 
 
 class Texts(Protocol):
@@ -122,51 +121,32 @@ def _api(options: Options) -> Api:
         api = kube.connect(kubeconfig=options.kubeconfig, context=options.context, timeouts=timeouts)
         host = api.host
         slices = kube.serves_endpointslices(api) if options.source == "auto" else options.source == "endpointslices"
-        targets = targets_for(options.services, slices=slices)
-        with ThreadPoolExecutor(len(targets)) as pool:
-            return Api(host, None, list(pool.map(lambda target: _path(api, target), targets)))
+        watches = watches_for(options.services, slices=slices)
+        with ThreadPoolExecutor(len(watches)) as pool:
+            return Api(host, None, list(pool.map(lambda watch: _path(api, watch), watches)))
     except kube.ApiError as error:
         return Api(host, (error.condition, str(error)))
 
 
-def _path(api: kube.Api, target: Target) -> Path:
+def _path(api: kube.Api, watch: Watch) -> Path:
     view, list_error, watch_error, version = View(), None, None, ""
     there: set[str] = set()
     try:
-        objects, version = _listed(api, target)
-        view.accept(target, Listed(tuple(objects)))
-        there = {_service_of(target, item) for item in objects}
+        version, listed = list_all(api, watch, Freshness(time.monotonic))
+        view.accept(watch, listed)
+        there = {watch.service_of(item) for item in listed.objects}
     except kube.ApiError as error:
         list_error = f"{error.condition}: {error}"
     try:
-        query = {**dict(target.selector), "timeoutSeconds": 1, **({"resourceVersion": version} if version else {})}
-        next(iter(api.watch(target.path, query)), None)
+        query = {**dict(watch.selector), "timeoutSeconds": 1, **({"resourceVersion": version} if version else {})}
+        next(iter(api.watch(watch.path, query)), None)
     except kube.ApiError as error:
         watch_error = f"{error.condition}: {error}"
-    return Path(target.path, list_error, watch_error, dict(_ports_of(view, target, there)))
+    return Path(watch.path, list_error, watch_error, dict(_ports_of(view, watch, there)))
 
 
-def _listed(api: kube.Api, target: Target) -> tuple[list[dict[str, Any]], str]:
-    objects: list[dict[str, Any]] = []
-    query: dict[str, Any] = {**dict(target.selector), "limit": _PAGE}
-    while True:
-        page = api.get(target.path, query)
-        metadata = page.get("metadata") or {}
-        objects += [item for item in page.get("items") or [] if isinstance(item, dict)]
-        if not metadata.get("continue"):
-            return objects, str(metadata.get("resourceVersion") or "")
-        query["continue"] = metadata["continue"]
-
-
-def _ports_of(view: View, target: Target, there: set[str]) -> Iterator[tuple[str, tuple[str, ...] | None]]:
-    for service in target.services:
+def _ports_of(view: View, watch: Watch, there: set[str]) -> Iterator[tuple[str, tuple[str, ...] | None]]:
+    for service in watch.services:
         merged = view.merged(service)
         ports = sorted(port for port, servers in merged.ports.items() if servers) if merged else []
         yield service, tuple(ports) if service in there else None
-
-
-def _service_of(target: Target, item: dict[str, Any]) -> str:
-    labels = metadata_of(item).get("labels")
-    name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
-    namespace = target.services[0].partition("/")[0]
-    return f"{namespace}/{name}" if target.kind == "EndpointSliceList" else target.services[0]

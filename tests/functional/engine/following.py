@@ -9,7 +9,7 @@ from pathlib import Path
 
 from haproxy_edge import kube
 from haproxy_edge.backoff import Backoff
-from haproxy_edge.reflector import Condition, Freshness, forever, targets_for
+from haproxy_edge.reflector import Condition, Freshness, forever, watches_for
 from haproxy_edge.view import View
 
 from lab.cluster_objects import Endpoint, endpoint_slice
@@ -38,7 +38,7 @@ class Follower:
     """Takes in what the reflector says, keeps the view it gives, and remembers the fewest servers it ever had."""
 
     def __init__(self, connect, *, slices=True):
-        (self.target,) = targets_for((SERVICE,), slices=slices)
+        (self.watch,) = watches_for((SERVICE,), slices=slices)
         self.freshness = Freshness(time.monotonic)
         self.waits, self.conditions, self.sizes = [], [], []
         self._view, self._said, self._stop = View(), queue.SimpleQueue(), threading.Event()
@@ -48,7 +48,7 @@ class Follower:
     def _run(self, connect):
         changes = forever(
             connect,
-            self.target,
+            self.watch,
             timeout=TIMEOUTS.watch,
             backoff=Backoff(0.5, 30),
             freshness=self.freshness,
@@ -79,7 +79,7 @@ class Follower:
             raise AssertionError(f"waited {PATIENCE:g} s for {what}; seen so far: {self.conditions}") from None
         if isinstance(change, Condition):
             self.conditions.append(change.name)
-        self._view.accept(self.target, change)
+        self._view.accept(self.watch, change)
         if not isinstance(change, Condition):
             self.sizes.append(len(self.addresses()))
         return change

@@ -12,7 +12,7 @@ from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.options import check
 from haproxy_edge.outbox import BANK, Outbox
-from haproxy_edge.reflector import Applied, Listed, targets_for
+from haproxy_edge.reflector import Applied, Listed, watches_for
 from haproxy_edge.slices import SERVICE_LABEL
 from haproxy_edge.store import Store, StoreError
 
@@ -179,9 +179,7 @@ class World:
         self.inbox = Inbox()
         self.set_back = 0.0
         self.store = Store(self.cache)
-        self.targets = {
-            target.path.split("/")[-2]: target for target in targets_for(self.options.services, slices=True)
-        }
+        self.watches = {watch.path.split("/")[-2]: watch for watch in watches_for(self.options.services, slices=True)}
         self.start()
 
     def start(self):
@@ -216,10 +214,10 @@ class World:
 
     def say(self, *changes, namespace="kube-system", slices=True):
         """The watch of that namespace delivers; the engine acts on all of it at once."""
-        targets = targets_for(self.options.services, slices=slices)
-        target = next(target for target in targets if f"/namespaces/{namespace}/" in target.path)
+        watches = watches_for(self.options.services, slices=slices)
+        watch = next(watch for watch in watches if f"/namespaces/{namespace}/" in watch.path)
         for change in changes:
-            self.inbox.put((target, change))
+            self.inbox.put((watch, change))
         self.inbox.horizon = self.inbox.steady
         self.daemon.run_cycle()
 

@@ -107,7 +107,7 @@ def test_a_made_report_has_the_shape_of_a_real_one():
     world = World()
     world.fleet = ["edge1"]
     world.say(Listed((a_slice(endpoint()),)))
-    world.daemon.freshness[world.targets["kube-system"]] = Freshness(lambda: 0.0)
+    world.daemon.freshness[world.watches["kube-system"]] = Freshness(lambda: 0.0)
     real, made = world.daemon.report(), reports.report()
     assert set(real) == set(made)
     for part in ("services", "edges"):

@@ -213,8 +213,8 @@ def test_a_store_restored_from_an_older_day_locks_no_edge_out(world):
 @pytest.mark.field_failure("a watch that ends in silence")
 def test_a_view_that_grows_old_is_told_once_and_so_is_its_recovery():
     world = World(stale_after=300)
-    (target,) = world.targets.values()
-    freshness = world.daemon.freshness[target] = Freshness(lambda: world.inbox.steady)
+    (watch,) = world.watches.values()
+    freshness = world.daemon.freshness[watch] = Freshness(lambda: world.inbox.steady)
     freshness.touch()
     heard_at = world.wall()
     world.say(listed(OLD))
@@ -233,8 +233,8 @@ def test_a_view_that_grows_old_is_told_once_and_so_is_its_recovery():
 
 def test_an_api_that_never_answered_is_stale_too():
     world = World(stale_after=300)
-    (target,) = world.targets.values()
-    world.daemon.freshness[target] = Freshness(lambda: world.inbox.steady)
+    (watch,) = world.watches.values()
+    world.daemon.freshness[watch] = Freshness(lambda: world.inbox.steady)
     world.run(310)
 
     assert world.bus.conditions() == ["stale"]

@@ -5,12 +5,12 @@ from __future__ import annotations
 import pytest
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.kube import ApiError, Gone
-from haproxy_edge.reflector import Applied, Condition, Deleted, Freshness, Listed, forever, targets_for
+from haproxy_edge.reflector import Applied, Condition, Deleted, Freshness, Listed, forever, watches_for
 
 from tests.unit.engine.scripted import ScriptedApi, ScriptEnded, event, item, page
 
 SERVICE = "kube-system/traefik"
-(SLICES,) = targets_for((SERVICE,), slices=True)
+(SLICES,) = watches_for((SERVICE,), slices=True)
 BROKEN = ApiError("http-500", "HTTP 500: broken")
 GONE = Gone("http-410", "too old resource version")
 GONE_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "message": "too old resource version"}}

@@ -65,8 +65,8 @@ def test_a_service_never_seen_has_generation_0():
 
 
 def test_it_says_of_every_watch_how_it_is_and_when_the_api_last_answered(world):
-    (target,) = world.targets.values()
-    freshness = world.daemon.freshness[target] = Freshness(lambda: world.inbox.steady)
+    (watch,) = world.watches.values()
+    freshness = world.daemon.freshness[watch] = Freshness(lambda: world.inbox.steady)
     starting = world.daemon.report()["watches"][0]
     freshness.touch()
     freshness.relisted("http-500")
@@ -77,7 +77,7 @@ def test_it_says_of_every_watch_how_it_is_and_when_the_api_last_answered(world):
     assert (starting["condition"], starting["last_contact"]) == ("starting", None)
     assert world.daemon.report()["watches"] == [
         {
-            "path": target.path,
+            "path": watch.path,
             "services": [SERVICE],
             "condition": "http-500",
             "message": "broken; edges stay as they are",

@@ -7,7 +7,7 @@ import logging
 import pytest
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.kube import ApiError
-from haproxy_edge.reflector import Applied, Condition, Freshness, Listed, forever, targets_for
+from haproxy_edge.reflector import Applied, Condition, Freshness, Listed, forever, watches_for
 from haproxy_edge.watches import start_watches
 from hypothesis import given
 from hypothesis import strategies as st
@@ -23,7 +23,7 @@ PATIENCE = 60.0  # seconds until a test gives up
 def test_slices_are_watched_once_per_namespace_and_endpoints_once_per_service():
     services = ("a/one", "b/two", "a/three")
 
-    assert [(target.path, target.services, dict(target.selector)) for target in targets_for(services, slices=True)] == [
+    assert [(watch.path, watch.services, dict(watch.selector)) for watch in watches_for(services, slices=True)] == [
         (
             "/apis/discovery.k8s.io/v1/namespaces/a/endpointslices",
             ("a/one", "a/three"),
@@ -35,7 +35,7 @@ def test_slices_are_watched_once_per_namespace_and_endpoints_once_per_service():
             {"labelSelector": "kubernetes.io/service-name in (two)"},
         ),
     ]
-    assert [(target.path, dict(target.selector)) for target in targets_for(services, slices=False)] == [
+    assert [(watch.path, dict(watch.selector)) for watch in watches_for(services, slices=False)] == [
         ("/api/v1/namespaces/a/endpoints", {"fieldSelector": "metadata.name=one"}),
         ("/api/v1/namespaces/b/endpoints", {"fieldSelector": "metadata.name=two"}),
         ("/api/v1/namespaces/a/endpoints", {"fieldSelector": "metadata.name=three"}),
@@ -81,10 +81,10 @@ def test_what_a_watch_sees_arrives_in_order_with_the_watch_it_came_from(watching
     error = ApiError("http-500", "broken")
     watching(world, ScriptedApi(lists=[page("x")], watches=[[event("ADDED", "y", "11"), error]]))
 
-    (target,) = targets_for(("a/one",), slices=True)
-    assert {target for target, _ in world.inbox.items} == {target}
+    (watch,) = watches_for(("a/one",), slices=True)
+    assert {watch for watch, _ in world.inbox.items} == {watch}
     assert [change for _, change in world.inbox.items] == [
-        Condition("ok", f"{target.path}: following a/one"),
+        Condition("ok", f"{watch.path}: following a/one"),
         Listed((item("x"),)),
         Applied(item("y", "11")),
         Condition("http-500", "broken; edges stay as they are"),
@@ -122,11 +122,11 @@ objects = st.dictionaries(keys, junk, max_size=5)
 @pytest.mark.field_failure("a watch that ends in silence")
 @given(st.lists(objects.map(lambda one: {**page("a"), **one}), min_size=1, max_size=3), st.lists(objects, max_size=5))
 def test_junk_never_ends_the_following(lists, events):
-    (target,) = targets_for(("a/one",), slices=True)
+    (watch,) = watches_for(("a/one",), slices=True)
     api = ScriptedApi(lists=lists, watches=[events])
     changes = forever(
         lambda: api,
-        target,
+        watch,
         timeout=240,
         backoff=Backoff(1, 30),
         freshness=Freshness(lambda: 0.0),
