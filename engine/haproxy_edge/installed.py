@@ -6,7 +6,7 @@ names of their own with ``engine_module``.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -36,6 +36,14 @@ def clusters(configuration: Mapping[str, Any]) -> list[str]:
     return list(dict.fromkeys(one.cluster for one in installed(configuration))) or [DEFAULT_CLUSTER]
 
 
+def options_now(configuration: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:
+    """What the configuration has now for an engine that was ``given`` its options: those of the same cluster."""
+    found = [options for _, options in _instances(configuration.get("engines"))]
+    same = [options for options in found if options.get("cluster") == given.get("cluster")]
+    # a single one may have had its cluster's name mended
+    return (same or (found if len(found) == 1 else []) or [given])[0]
+
+
 def _instances(engines: Any) -> Iterator[tuple[str, dict[str, Any]]]:
     for name, options in _entries(engines):
         given = dict(options) if isinstance(options, Mapping) else {}
@@ -44,7 +52,7 @@ def _instances(engines: Any) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _entries(engines: Any) -> Iterator[tuple[Any, Any]]:
-    listed: Iterable[Any] = [engines] if isinstance(engines, Mapping) else engines or []
+    listed = [engines] if isinstance(engines, Mapping) else engines if isinstance(engines, list) else []
     for entry in listed:
         # an engine without options may be a plain name
         yield from entry.items() if isinstance(entry, Mapping) else [(entry, {})]

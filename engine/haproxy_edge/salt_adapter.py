@@ -162,31 +162,13 @@ def key_mark(opts: dict[str, Any], minion_id: str) -> str:
     return hashlib.sha256("".join(public.split()).encode()).hexdigest()[:16] if public else ""
 
 
-def engine_configuration(opts: dict[str, Any], engine: str, given: dict[str, Any]) -> dict[str, Any]:
-    """The options of ``engine`` as the master's configuration files have them now; ``given`` if they cannot tell.
-
-    With several instances of the engine, the one of the same cluster counts: Salt tells them apart by names of their
-    own, with ``engine_module`` naming ours.
-    """
+def configuration_now(opts: dict[str, Any]) -> dict[str, Any]:
+    """The master's configuration as its files have it now; empty when they cannot be read."""
     try:
-        fresh = salt.config.master_config(opts["conf_file"], exit_on_config_errors=False)
-        found = [options for entry in fresh.get("engines") or [] for options in _instances(entry, engine)]
+        return dict(salt.config.master_config(opts["conf_file"], exit_on_config_errors=False))
     except Exception as error:
         log.debug("the master's configuration could not be read again: %r", error)
-        return given
-    same = [options for options in found if options.get("cluster") == given.get("cluster")]
-    # a single one may have had its cluster's name mended
-    return (same or (found if len(found) == 1 else []) or [given])[0]
-
-
-def _instances(entry: dict[str, Any], engine: str) -> list[dict[str, Any]]:
-    """The options of every instance of ``engine`` in one entry of ``engines``."""
-    found = [(name, dict(options or {})) for name, options in entry.items()]
-    return [
-        {key: value for key, value in options.items() if key != "engine_module"}
-        for name, options in found
-        if options.get("engine_module", name) == engine
-    ]
+        return {}
 
 
 class PublishError(Exception):

@@ -22,10 +22,11 @@ from haproxy_edge import kube
 from haproxy_edge.acks import Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.event_filter import JOBS, OURS, EventFilter
+from haproxy_edge.installed import options_now
 from haproxy_edge.lease import Identity, Lease
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
-from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, engine_configuration, events
+from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, configuration_now, events
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.watches import start_watches
 
@@ -115,7 +116,7 @@ def _usable_options(options: dict[str, Any]) -> Options:
                 said = str(error)
                 log.error("k8s_endpoints: %s; edges stay as they are; checked again every %g s", error, _RECHECK)
         time.sleep(_RECHECK)
-        options = engine_configuration(__opts__, "k8s_endpoints", options)  # type: ignore[name-defined]
+        options = options_now(configuration_now(__opts__), options)  # type: ignore[name-defined]
 
 
 def _has_slices(options: Options) -> bool:

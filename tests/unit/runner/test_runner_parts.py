@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from haproxy_edge import freezing, tables, traefik
-from haproxy_edge.installed import clusters, installed
+from haproxy_edge.installed import clusters, installed, options_now
 from haproxy_edge.questions import ask
 from haproxy_edge.resync import orders_for
 from haproxy_edge.store import ALL, Store
@@ -45,6 +45,24 @@ def test_clusters_are_named_once_and_the_default_without_any_engine():
     listed = [{name: {"engine_module": "k8s_endpoints", "cluster": "west"}} for name in ("a", "b")]
     assert clusters({"engines": listed}) == ["west"]
     assert clusters({}) == ["default"]
+
+
+@pytest.mark.parametrize(
+    ("written", "mended"),
+    [
+        (
+            [{"a": {"engine_module": "k8s_endpoints", "cluster": "east"}}, {"k8s_endpoints": {"cluster": "west"}}],
+            "west",
+        ),
+        ([{"k8s_endpoints": {"cluster": "weest"}}], "weest"),
+        ([{"k8s_endpoints": {"cluster": "a"}}, {"x": {"engine_module": "k8s_endpoints", "cluster": "b"}}], None),
+        (None, None),
+    ],
+    ids=["of the same cluster", "the only one", "of several none", "unreadable"],
+)
+def test_a_waiting_engine_finds_its_mended_options(written, mended):
+    given = {"cluster": "west", "servces": []}
+    assert options_now({"engines": written}, given) == ({"cluster": mended} if mended else given)
 
 
 def change(at, **more):
