@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from haproxy_edge import report
-from haproxy_edge.acks import Ack, Forgeries, mark_of
+from haproxy_edge.acks import Ack, Forgeries
 from haproxy_edge.alarms import Alarms
 from haproxy_edge.coalesce import Coalescer
 from haproxy_edge.history import History
@@ -28,11 +28,11 @@ from haproxy_edge.outbox import Outbox
 from haproxy_edge.records import Lane
 from haproxy_edge.reflector import Change, Freshness, Watch
 from haproxy_edge.report import Counters, Held
-from haproxy_edge.services import Services, Stored
+from haproxy_edge.services import Services
 from haproxy_edge.staleness import Staleness
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.tracker import Tracker
-from haproxy_edge.troubles import FRESH, STALE
+from haproxy_edge.troubles import STALE
 
 log = logging.getLogger(__name__)
 
@@ -87,7 +87,7 @@ class Daemon:
         self._parked: set[str] = set()
         self._first: set[str] = set()
         now = clocks.steady()
-        self._staleness = Staleness(options.stale_after, now)
+        self._staleness = Staleness(options.stale_after, now, self._alarms)
         self._fleet_at = self._look_at = now
         self._resync_at = now + options.resync if options.resync else float("inf")
         self._retry_at = float("-inf")
@@ -252,7 +252,8 @@ class Daemon:
         if now < self._look_at:
             return
         self._look_at = now + _LOOK_EVERY
-        self._look_at_views(now)
+        # a copy: watches begin in another thread
+        self._staleness.look(dict(self.freshness), now=now, wall=self._clocks.wall())
         frozen, thawed = self._services.freeze(self._store.frozen(self._options.cluster))
         for service in sorted(frozen):
             log.warning("%s: frozen by hand; edges stay as they are until it is thawed", service)
@@ -262,17 +263,8 @@ class Daemon:
             self._coalescer.add(service)
         self._parked -= thawed
 
-    def _look_at_views(self, now: float) -> None:
-        became, fresh = self._staleness.look(list(self.freshness.items()), now=now, wall=self._clocks.wall())
-        for watch, age in became:
-            for service in watch.services:
-                self._alarms.warn(service, STALE, f"the API was last heard {age:.0f} s ago; edges stay as they are")
-        for watch in fresh:
-            for service in watch.services:
-                self._alarms.warn(service, FRESH, "the API is heard again")
-
     def _evaluate(self, now: float) -> None:
-        def told(stored: Stored) -> None:
+        for stored in self._services.evaluate(now):
             snapshot, service = stored.snapshot, stored.snapshot.service
             self._counters.changes[service] += 1
             waiting = self._tracker.serving(service)
@@ -283,8 +275,6 @@ class Daemon:
                 self._tracker.introduced(now)
             self._coalescer.add(service)
 
-        self._services.evaluate(now, told)
-
     def _look_at_fleet(self, now: float) -> None:
         if now < self._fleet_at:
             return
@@ -292,18 +282,9 @@ class Daemon:
         fleet = self._fleet()
         if fleet is not None:
             names = list(fleet)
-            self._tracker.expect(names, now, marks={name: mark for name in names if (mark := self._mark(name))})
+            self._tracker.expect(names, now, marks=self._store.key_marks(names))
             for name in self._tracker.forget():
                 self._store.forget_edge(self._options.cluster, name)
-
-    def _mark(self, name: str) -> str | None:
-        try:
-            key = self._store.known_ack_key(name)
-        except StoreError as error:
-            # a damaged row is that edge's affair: its acknowledgements cannot be checked, the others' can
-            log.warning("%s: its key cannot be read: %s", name, error)
-            return None
-        return mark_of(key) if key else None
 
     def _order_due(self, now: float) -> None:
         services = self._coalescer.take(now)

@@ -47,10 +47,10 @@ class Orders:
         """What a former process issued. Raises `StoreError`."""
         self._issued = self._store.issued(self._cluster)
 
-    def put(self, lane: Lane, target: str, target_type: str, services: Iterable[str]) -> str:
+    def put(self, lane: Lane, tgt: str, tgt_type: str, services: Iterable[str]) -> str:
         """The id of the order that carries it. Raises `StoreError` with nothing ordered."""
         order = self._outbox.new(
-            lane, tgt=target, tgt_type=target_type, services=services, cluster=self._cluster, now=self._wall()
+            lane, tgt=tgt, tgt_type=tgt_type, services=services, cluster=self._cluster, now=self._wall()
         )
         standing = self._standing(order)
         if standing:

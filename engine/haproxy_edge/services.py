@@ -7,7 +7,7 @@ empty before its grace is over, no endpoint from where none may be. What is not 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 
 from haproxy_edge.alarms import Alarms
@@ -98,14 +98,14 @@ class Services:
                 self.stored[service] = stored
         return self.stored.get(service)
 
-    def evaluate(self, now: float, told: Callable[[Stored], None]) -> None:
-        """Store what changed; each is ``told`` at once. Raises the last `StoreError` when all that can be is done."""
+    def evaluate(self, now: float) -> Iterator[Stored]:
+        """Store what changed, one at a time. Raises the last `StoreError` when all that can be is done."""
         failure: StoreError | None = None
         for service in sorted(self.changed | self._holding.over(now)):
             try:
                 snapshot = self._judged(service, now)
                 if snapshot:
-                    told(self._save(snapshot))
+                    yield self._save(snapshot)
                 self.changed.discard(service)
             except StoreError as error:
                 failure = error  # the other services go on

@@ -13,6 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Protocol
 
+from haproxy_edge.acks import mark_of
 from haproxy_edge.model import Snapshot
 from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Holder
 
@@ -93,6 +94,20 @@ class Store:
             return None
         row = self._cache.fetch(_KEYS, minion_id)
         return str(row["key"]) if isinstance(row, dict) and isinstance(row.get("key"), str) else None
+
+    def key_marks(self, minion_ids: Iterable[str]) -> dict[str, str]:
+        """Marks of the keys those edges have; without those that have none, or whose row is damaged."""
+        marks = {}
+        for minion_id in minion_ids:
+            try:
+                key = self.known_ack_key(minion_id)
+            except StoreError as error:
+                # that edge's affair: its acknowledgements cannot be checked, the others' can
+                log.warning("%s: its key cannot be read: %s", minion_id, error)
+                continue
+            if key:
+                marks[minion_id] = mark_of(key)
+        return marks
 
     def keyed_edges(self) -> list[str]:
         """Every minion that was ever given a key: its pillar had frontends."""
