@@ -8,19 +8,12 @@ from __future__ import annotations
 
 import hashlib
 import hmac
-import logging
-import threading
-from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from haproxy_edge.model import canonical
 
-log = logging.getLogger(__name__)
-
-# seconds
-_SAY_EVERY = 60.0
 # what tells an acknowledgement from any other mapping in a return
 _MARKS = ("edge", "serves", "hmac")
 _LANES = ("hot", "state", "edge")
@@ -32,7 +25,7 @@ _MOST, _PROBLEMS, _LONGEST, _GREATEST = 1000, 50, 1000, 2**53
 class Ack:
     """What an edge serves: (generation, digest) by "cluster namespace/name", and what stood in the way.
 
-    ``state_needed`` says why only the state lane can help; ``milliseconds`` is the edge's own part of the time.
+    ``state_needed`` says why only the state lane can help; ``ms`` is the edge's own part of the time.
     ``sequence`` only grows on an edge, ``key`` is a mark of the key it signed with; ``reload`` is the reason of one.
     """
 
@@ -43,7 +36,7 @@ class Ack:
     done: str
     problems: tuple[str, ...]
     state_needed: str | None
-    milliseconds: float
+    ms: float
     sequence: int | None = None
     reload: str | None = None
     haproxy: str = ""
@@ -56,32 +49,6 @@ class Forged(Exception):
     def __init__(self, kind: str, message: str) -> None:
         super().__init__(message)
         self.kind = kind
-
-
-class Forgeries:
-    """Counts what somebody forged, by kind, and logs at most one line a minute however many there are.
-
-    Used by more than one thread, so that a flood need not pass through the engine's cycle.
-    """
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._said_at = float("-inf")
-        self._unsaid: Counter[str] = Counter()
-        self.kinds: Counter[str] = Counter()
-
-    def count(self, kind: str, message: str, sender: str = "") -> None:
-        """One more. ``sender``: the minion that sent it, where the master has proven that."""
-        with self._lock:
-            self.kinds[kind] += 1
-            self._unsaid[kind] += 1
-            if self._clock() - self._said_at < _SAY_EVERY:
-                return
-            self._said_at, unsaid, self._unsaid = self._clock(), self._unsaid, Counter()
-        came_from = sender or "an unknown minion"
-        number = ", ".join(f"{count} of kind {name}" for name, count in sorted(unsaid.items()))
-        log.warning("forged events ignored: %s; the last came from %s: %s", number, came_from, message)
 
 
 def found_in(returned: Any) -> dict[str, Any] | None:
@@ -146,7 +113,7 @@ def _ack(edge: str, raw: Mapping[str, Any], key: str) -> Ack:
         done=_text(raw["done"]),
         problems=tuple(map(_text, raw["problems"][:_PROBLEMS])),
         state_needed=None if needed is None else _text(needed),
-        milliseconds=float(_number(raw["ms"])),
+        ms=float(_number(raw["ms"])),
         sequence=None if sequence is None else int(_number(sequence)),
         reload=_text(reload) if reload else None,
         haproxy=_text(raw.get("haproxy") or ""),

@@ -17,9 +17,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from haproxy_edge import report
-from haproxy_edge.acks import Ack, Forgeries
+from haproxy_edge.acks import Ack
 from haproxy_edge.alarms import Alarms
 from haproxy_edge.coalesce import Coalescer
+from haproxy_edge.forgeries import Forgeries
 from haproxy_edge.history import History
 from haproxy_edge.lease import Lease
 from haproxy_edge.options import Options

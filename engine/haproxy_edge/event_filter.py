@@ -13,7 +13,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from haproxy_edge.acks import Ack, Forged, Forgeries, found_in, same, verified
+from haproxy_edge.acks import Ack, Forged, found_in, same, verified
+from haproxy_edge.forgeries import Forgeries
 
 # beginnings of tags; a warning's is the whole of it
 JOBS = "salt/job/"

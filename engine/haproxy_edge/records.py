@@ -40,7 +40,7 @@ class EdgeRecord:
     done: str = ""
     problems: tuple[str, ...] = ()
     state_needed: str | None = None
-    milliseconds: float = 0.0
+    ms: float = 0.0
     reload: Reload | None = None
     haproxy: str = ""
     behind_since: float | None = None
@@ -60,7 +60,7 @@ class EdgeRecord:
             done=ack.done,
             problems=ack.problems,
             state_needed=ack.state_needed,
-            milliseconds=ack.milliseconds,
+            ms=ack.ms,
             reload=reload,
             haproxy=ack.haproxy or (before.haproxy if before else ""),
             behind_since=before.behind_since if before else None,
@@ -79,7 +79,6 @@ class EdgeRecord:
         row: dict[str, Any] = {**vars(self), "reload": asdict(self.reload) if self.reload else None}
         row["serves"] = {key: {"generation": one, "digest": two} for key, (one, two) in self.serves.items()}
         row["problems"] = list(self.problems)
-        row["ms"] = row.pop("milliseconds")
         return row
 
     @classmethod
@@ -89,7 +88,7 @@ class EdgeRecord:
             known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
             known["serves"] = {key: (int(one["generation"]), str(one["digest"])) for key, one in row["serves"].items()}
             known["problems"] = tuple(map(str, row["problems"]))
-            known["milliseconds"] = float(row["ms"])
+            known["ms"] = float(row["ms"])
             known["heard_at"] = float(row["heard_at"])
             known["reload"] = (
                 Reload(float(row["reload"]["at"]), str(row["reload"]["reason"])) if row["reload"] else None

@@ -138,7 +138,7 @@ def edge_row(edge: Edge, cluster: str) -> dict[str, Any]:
         "problems": list(record.problems) if record else [],
         "state_needed": record.state_needed if record else None,
         "heard_at": record.heard_at if record else None,
-        "ms": record.milliseconds if record else 0.0,
+        "ms": record.ms if record else 0.0,
     }
 
 

@@ -19,9 +19,9 @@ import time
 from typing import Any
 
 from haproxy_edge import kube
-from haproxy_edge.acks import Forgeries
 from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.event_filter import JOBS, OURS, EventFilter
+from haproxy_edge.forgeries import Forgeries
 from haproxy_edge.installed import options_now
 from haproxy_edge.lease import Identity, Lease
 from haproxy_edge.options import BadOptions, Options, check

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from haproxy_edge import freezing, traefik
+from haproxy_edge.changes import newest_first
 from haproxy_edge.installed import clusters, installed
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.questions import Answers, ask
@@ -22,7 +23,6 @@ from haproxy_edge.salt_adapter import Bus, Fleet, Keys, MasterFiles, Minions, Pu
 from haproxy_edge.status import retcode
 from haproxy_edge.status import status as _status
 from haproxy_edge.store import Store, StoreError
-from haproxy_edge.timeline import timeline
 
 
 def status(only: str | None = None, cluster: str | None = None) -> dict[str, Any]:
@@ -64,7 +64,7 @@ def history(service: str | None = None, cluster: str | None = None, limit: int =
 
     def rows() -> dict[str, Any]:
         found = {name: [vars(row) for row in _store().history(name)] for name in _clusters(cluster)}
-        changes = timeline(found, service=service, limit=limit)
+        changes = newest_first(found, service=service, limit=limit)
         nothing = "no change is recorded; the engine writes them as they happen: salt-run haproxy_edge.doctor"
         return {"changes": changes, "problems": [] if changes else [nothing]}
 

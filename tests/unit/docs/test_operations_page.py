@@ -6,10 +6,10 @@ import re
 from pathlib import Path
 
 import pytest
+from haproxy_edge.changes import newest_first
 from haproxy_edge.doctor import examine
 from haproxy_edge.doctor.finding import STATES, ok
 from haproxy_edge.status import status
-from haproxy_edge.timeline import timeline
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.outcome import EdgeError
 
@@ -36,7 +36,7 @@ def named(cell: str) -> list[str]:
     return re.findall(r"`([^`]+)`", cell)
 
 
-ROWS = {**status({"default": report()}, now=NOW), "changes": timeline({"default": [change(1)]})}
+ROWS = {**status({"default": report()}, now=NOW), "changes": newest_first({"default": [change(1)]})}
 
 
 def test_every_check_of_the_doctor_is_listed_and_none_that_there_is_not():

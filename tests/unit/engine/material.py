@@ -7,8 +7,9 @@ import queue
 from collections import deque
 
 from haproxy_edge import slices
-from haproxy_edge.acks import Ack, Forgeries
+from haproxy_edge.acks import Ack
 from haproxy_edge.daemon import Clocks, Daemon
+from haproxy_edge.forgeries import Forgeries
 from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.options import check
 from haproxy_edge.outbox import BANK, Outbox
@@ -204,7 +205,7 @@ class World:
         digest = digest or (stored.digest if stored else "")
         if order is None:
             order = next((one["id"] for one in reversed(self.orders) if one["lane"] == lane), "")
-        told = {"done": "", "problems": (), "state_needed": None, "milliseconds": 1.0, "key": "k", **more}
+        told = {"done": "", "problems": (), "state_needed": None, "ms": 1.0, "key": "k", **more}
         self.inbox.put(Ack(edge, order, lane, {f"default {service}": (generation, digest)}, **told))
         self.inbox.horizon = self.inbox.steady
         self.daemon.run_cycle()

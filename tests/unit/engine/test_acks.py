@@ -1,7 +1,7 @@
 """Only what an edge signed itself counts, wherever in a return it stands."""
 
 import pytest
-from haproxy_edge.acks import Forged, Forgeries, found_in, verified
+from haproxy_edge.acks import Forged, found_in, verified
 from haproxy_edge_minion.ack import signed
 
 from tests.unit.engine.material import KEYS, TOLD
@@ -83,16 +83,3 @@ def test_it_is_found_in_a_sync_s_return_and_among_the_states_of_a_run():
 @pytest.mark.parametrize("returned", [None, "text", [], {}, {"ack": 1}, {"a": {"ack": {}}}, {"a": {"ack": None}}, 3])
 def test_a_return_without_one_has_none(returned):
     assert found_in(returned) is None
-
-
-def test_a_thousand_forgeries_are_counted_and_said_once_a_minute(caplog):
-    now = [0.0]
-    forgeries = Forgeries(lambda: now[0])
-    for _ in range(1000):
-        forgeries.count("signature", "edge1: not signed by it")
-    now[0] = 61.0
-    forgeries.count("doorbell", "rung by a minion", "edge9")
-    assert forgeries.kinds == {"signature": 1000, "doorbell": 1}
-    first, second = [record.getMessage() for record in caplog.records]
-    assert "1 of kind signature" in first
-    assert "1 of kind doorbell, 999 of kind signature; the last came from edge9" in second

@@ -84,7 +84,7 @@ class Cluster:
             f"default {one.service}": (one.generation, one.digest) for one in snapshots if one is not None
         }
         last = new[-1]
-        told = {"done": "", "problems": (), "state_needed": None, "milliseconds": 1.0, "key": "k"}
+        told = {"done": "", "problems": (), "state_needed": None, "ms": 1.0, "key": "k"}
         self.world.inbox.put(Ack("edge1", last["id"], last["lane"], self.applied_there, **told))
 
     def asleep(self, sleeping):

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.acks import Forgeries
 from haproxy_edge.event_filter import EventFilter
+from haproxy_edge.forgeries import Forgeries
 from haproxy_edge_minion.ack import signed
 from hypothesis import given
 from hypothesis import strategies as st
@@ -131,3 +131,16 @@ posing = st.builds(
 )
 def test_whatever_is_in_an_event_nothing_is_raised_and_nothing_believed(tag, data):
     assert EventFilter(KEYS.get, lambda: TOKEN, Forgeries(lambda: 0.0)).ack_in(tag, data) is None
+
+
+def test_a_thousand_forgeries_are_counted_and_said_once_a_minute(caplog):
+    now = [0.0]
+    forgeries = Forgeries(lambda: now[0])
+    for _ in range(1000):
+        forgeries.count("signature", "edge1: not signed by it")
+    now[0] = 61.0
+    forgeries.count("doorbell", "rung by a minion", "edge9")
+    assert forgeries.kinds == {"signature": 1000, "doorbell": 1}
+    first, second = [record.getMessage() for record in caplog.records]
+    assert "1 of kind signature" in first
+    assert "1 of kind doorbell, 999 of kind signature; the last came from edge9" in second

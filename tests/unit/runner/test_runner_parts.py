@@ -5,11 +5,11 @@ from __future__ import annotations
 import pytest
 import yaml
 from haproxy_edge import freezing, tables, traefik
+from haproxy_edge.changes import newest_first
 from haproxy_edge.installed import clusters, installed, options_now
 from haproxy_edge.questions import ask
 from haproxy_edge.resync import orders_for
 from haproxy_edge.store import ALL, Store
-from haproxy_edge.timeline import timeline
 
 from tests.unit.engine.material import FakeCache
 from tests.unit.runner.reports import NOW, SERVICE, configuration, edge_row, report
@@ -72,7 +72,7 @@ def change(at, **more):
 
 def test_history_is_newest_first_with_the_first_and_the_last_edge():
     rows = [change(1), change(2, edges={"b": 0.4, "a": 0.1}, waiting=["c"], added=["p:10.0.0.1:80"])]
-    newest, oldest = timeline({"default": rows})
+    newest, oldest = newest_first({"default": rows})
     assert (newest["first"], newest["last"], newest["last_edge"], newest["edges"]) == (0.1, 0.4, "b", 2)
     assert (newest["at"], newest["added"], newest["waiting"]) == ("1970-01-01T00:00:02Z", ["p:10.0.0.1:80"], ["c"])
     assert (oldest["first"], oldest["last"], oldest["last_edge"]) == (None, None, None)
@@ -80,8 +80,8 @@ def test_history_is_newest_first_with_the_first_and_the_last_edge():
 
 def test_history_of_one_service_and_of_so_many():
     rows = [change(1), change(2, service=OTHER), change(3)]
-    assert [row["generation"] for row in timeline({"default": rows}, service=SERVICE)] == [3000, 1000]
-    assert len(timeline({"default": rows}, limit=1)) == 1
+    assert [row["generation"] for row in newest_first({"default": rows}, service=SERVICE)] == [3000, 1000]
+    assert len(newest_first({"default": rows}, limit=1)) == 1
 
 
 FLEET = {"default": ["edge1", "edge2"]}

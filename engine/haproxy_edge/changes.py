@@ -11,7 +11,7 @@ from typing import Any
 from haproxy_edge.status import moment
 
 
-def timeline(
+def newest_first(
     histories: Mapping[str, Iterable[Mapping[str, Any]]], *, service: str | None = None, limit: int = 50
 ) -> list[dict[str, Any]]:
     """Of ``{cluster: rows}``; of one service when it is given. ``first`` and ``last`` are seconds."""
