@@ -6,7 +6,7 @@ heard the acknowledgement; for changes a former process saw, by the time of day.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from haproxy_edge.model import Server, Snapshot
@@ -111,10 +111,5 @@ def _name(server: Server) -> str:
 
 
 def _some(names: Iterable[str]) -> list[str]:
-    return list(_cut(sorted(names)))
-
-
-def _cut(names: list[str]) -> Iterator[str]:
-    yield from names[:NAMES]
-    if len(names) > NAMES:
-        yield f"and {len(names) - NAMES} more"
+    ordered = sorted(names)
+    return ordered if len(ordered) <= NAMES else [*ordered[:NAMES], f"and {len(ordered) - NAMES} more"]

@@ -31,7 +31,7 @@ class Holding:
         self._grace = grace
         self._empty: dict[str, _Empty] = {}
         self._outside: dict[str, float] = {}
-        self.frozen: Mapping[str, Frozen] = {}
+        self._frozen: Mapping[str, Frozen] = {}
 
     def emptied(self, service: str, now: float, wall: float) -> Verdict:
         """It has no endpoint; ask again while it has none."""
@@ -73,11 +73,11 @@ class Holding:
 
     def freeze(self, frozen: Mapping[str, Frozen]) -> None:
         """What is frozen now, as the store has it."""
-        self.frozen = frozen
+        self._frozen = frozen
 
     def is_frozen(self, service: str) -> Frozen | None:
         """By its own name, or with all others."""
-        return self.frozen.get(service) or self.frozen.get(ALL)
+        return self._frozen.get(service) or self._frozen.get(ALL)
 
     def frozen_of(self, services: Iterable[str]) -> set[str]:
         """Those of ``services`` that are frozen."""

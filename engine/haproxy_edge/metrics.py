@@ -10,7 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, get_args
+
+from haproxy_edge.model import State
+from haproxy_edge.records import Lane
+from haproxy_edge.report import RELOAD_CLASSES
+from haproxy_edge.troubles import EMPTY, FROZEN, OUTSIDE, STALE
 
 if TYPE_CHECKING:
     from prometheus_client.core import Metric as Family
@@ -18,12 +23,11 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float]
 
-LANES = ("hot", "state")
-HELD = ("empty", "frozen", "outside", "stale")
-STATES = ("ready", "draining")
+LANES, STATES = get_args(Lane), get_args(State)
+HELD = (EMPTY, FROZEN, OUTSIDE, STALE)
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
 RELISTS = ("dropped", "http-410", "timeout", "unreachable")
-RELOADS = ("configuration", "not-ours", "socket", "refused-command", "no-effect", "changed-by-hand", "other")
+RELOADS = (*RELOAD_CLASSES.values(), "other")
 FORGED = ("doorbell", "order", "replay", "return", "shape", "signature", "stranger", "warning", "other")
 # values an open label may have
 _MOST_VALUES = 24

@@ -18,7 +18,6 @@ from haproxy_edge.store import ROOT, Cache, StoreError
 log = logging.getLogger(__name__)
 
 BANK = f"{ROOT}/outbox"
-_WHOLE = {"id", "lane", "tgt", "tgt_type", "services", "cluster", "issued"}
 # an order nobody took in this time was meant for a world that is gone; seconds
 MAX_AGE = 3600.0
 
@@ -85,7 +84,7 @@ class Outbox:
             log.warning("order %s is passed over: %s", key, error)
             return None
         mine = isinstance(row, dict) and row.get("lane") == lane and self._cache.flush(BANK, key)
-        return row if mine and row.keys() >= _WHOLE else None
+        return row if mine and row.keys() >= Order.__dataclass_fields__.keys() else None
 
 
 def _whom(order: dict[str, Any]) -> tuple[Any, ...]:

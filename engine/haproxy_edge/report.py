@@ -21,7 +21,7 @@ from haproxy_edge.reflector import Condition, Freshness, Watch
 from haproxy_edge.tracker import Edge
 
 # what the reason of a reload begins with, and the class it is counted under: labels have to be few
-_RELOADS = {
+RELOAD_CLASSES = {
     "frontends, settings or server flags": "configuration",
     "the running configuration is not ours": "not-ours",
     "the runtime socket": "socket",
@@ -44,7 +44,7 @@ class Counters:
 
     def reloaded(self, reason: str) -> None:
         """One reload more."""
-        self.reloads[next((name for text, name in _RELOADS.items() if text in reason), "other")] += 1
+        self.reloads[next((name for text, name in RELOAD_CLASSES.items() if text in reason), "other")] += 1
 
     def as_row(self) -> dict[str, dict[str, int]]:
         """By kind of count, then by what it is counted for."""

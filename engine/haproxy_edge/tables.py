@@ -50,6 +50,12 @@ def _status(data: Mapping[str, Any]) -> Iterator[str]:
         wrong = [watch for watch in engine["watches"] if watch["condition"] != "ok"]
         yield from (f"! {watch['message'] or watch['path']} ({watch['condition']})" for watch in wrong)
     yield ""
+    yield from _services(data)
+    yield ""
+    yield from _edges(data)
+
+
+def _services(data: Mapping[str, Any]) -> Iterator[str]:
     yield from table(
         ("SERVICE", "STATE", "READY", "DRAINING", "VIEW", "EDGES", "BEHIND", "GENERATION"),
         (
@@ -66,7 +72,9 @@ def _status(data: Mapping[str, Any]) -> Iterator[str]:
             for row in data["services"]
         ),
     )
-    yield ""
+
+
+def _edges(data: Mapping[str, Any]) -> Iterator[str]:
     yield from table(
         ("EDGE", "STATE", "BEHIND", "LANE", "HEARD", "GENERATION", "LAST RELOAD", "ERROR"),
         (
