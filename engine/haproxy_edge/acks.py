@@ -1,7 +1,7 @@
 """Who really said it: an edge's acknowledgement, found in a job's return and checked against that edge's own key.
 
-A return on the bus proves nothing: an accepted minion can book one to another minion. The signature does. Pure; the
-edge's half is ``haproxy_edge_minion.ack``.
+A return on the bus proves nothing: an accepted minion can book one to another minion. The signature does, so nothing
+in one may be used before it is checked. Pure; the edge's half is ``haproxy_edge_minion.ack``.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """The last changes for people and programs: when, what, and how long until the edges had it. Newest first.
 
-Pure. Rows come from the store's history, which is bounded.
+Pure. Rows come from the store's history, which is bounded; what it does not know is left open, never guessed.
 """
 
 from __future__ import annotations

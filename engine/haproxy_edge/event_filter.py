@@ -3,6 +3,7 @@
 Any accepted minion can put any tag with any data there, can have a return booked to another one, and can do so any
 number of times. Here it is decided what counts; what does not is counted by kind. Pure but for the keys it is given.
 A minion's start is not listened to at all: a true one looks like a forged one, so it may trigger nothing.
+It must never raise for what stands in an event: the next one has to be read.
 
 Two forms reach the bus from a minion: the whole message, with the minion's own id, which the master has proven
 (``cmd: _minion_event``); and the bare data out of a list of events, of which nobody knows who sent it.

@@ -2,6 +2,7 @@
 
 Pure and bounded. Seconds are counted on the monotonic clock from the moment a change was seen until the engine has
 heard the acknowledgement; for changes a former process saw, by the time of day.
+It is for people: nothing may ever be decided by it.
 """
 
 from __future__ import annotations

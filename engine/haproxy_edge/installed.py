@@ -2,6 +2,7 @@
 
 Pure. Salt takes ``engines`` as a list of mappings or as one mapping, and tells several instances of one engine apart by
 names of their own with ``engine_module``.
+One whose options are refused must never hide the others: it is listed with its problems.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """Endpoints outside of the networks a service may have its pods in are left out.
 
 Pure. Whoever may edit EndpointSlices in the cluster can otherwise point an edge at any address it can reach.
+Nothing is taken away in silence; whether a port may lose all it has by that is for `services` to decide.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 The order stands in the outbox before the doorbell rings, and its id is remembered in the store before it can be
 answered, so that an acknowledgement for an order nobody issued is told from a true one after a restart, too.
+It must never say what edges shall serve: an order has no content; that is read when the order is taken.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 A doorbell event carries no data, because any minion can ring it; what is due stands here, where only the master
 writes. An order lost in a crash is not found again: the next resync or missing acknowledgement issues a new one.
+It must never give one order to two takers.
 """
 
 from __future__ import annotations

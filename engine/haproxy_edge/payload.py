@@ -1,7 +1,7 @@
 """The one string argument of a hot order: snapshots as JSON, compressed when large.
 
-Pure. One string, because Salt reads nested data in a reactor's SLS as YAML, and echoes it in every return. The edge's
-half is ``haproxy_edge_minion.payload``.
+Pure. One string, because Salt reads nested data in a reactor's SLS as YAML, and echoes it in every return. A snapshot's
+text must never be touched: its digest has to hold on the edge, whose half is ``haproxy_edge_minion.payload``.
 """
 
 from __future__ import annotations

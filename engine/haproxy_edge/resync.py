@@ -1,6 +1,7 @@
 """Which orders of the state lane a resync asked for by a person means.
 
 Pure. They are the same orders the engine issues, taken and published by the same reactor.
+A name that nobody knows must never become an order for all.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
 """What each kind of trouble does to the edges, as data: the one promise, freeze and never drain, row by row.
 
 The names of conditions stand here and are used where they are raised; ``docs/architecture.md`` has the same table, and
-a test compares them.
+a test compares them. Nothing but a good answer may ever empty an edge, and
+that only after its grace.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 `gathering` asks and never judges; the modules beside it judge and never ask: each check is a small pure function over
 `facts`. A check that cannot be made, because an earlier step is wrong, says so instead of guessing.
+Nothing is ever changed.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The master's configuration: engines, ext_pillar, reactor, files. Pure.
 
 Most of what goes wrong at an installation is a line that is missing here, or that stands in the wrong place.
+It must never change one: a finding shows the lines to write.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """The engine, its watches and the API it follows. Pure.
 
-An engine that stands still looks, from an edge, as if nothing had changed; only its age and its process tell.
+An engine that stands still looks, from an edge, as if nothing had changed; only its age and its process tell. What
+was not tried is called unknown, never right.
 """
 
 from __future__ import annotations

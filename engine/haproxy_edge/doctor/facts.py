@@ -1,6 +1,7 @@
 """What the doctor knows when it judges; gathered once, by `gathering`, and never asked for again.
 
 So that all checks judge the same moment, and each can be tried on facts that no fleet has to be brought into.
+Nothing here asks or judges.
 """
 
 from __future__ import annotations

@@ -1,5 +1,7 @@
 """Orders due for the reactor's SLS. Runs on the master, inside the reactor.
 
+It must never look at the event that called it, nor raise: a reactor that fails says nothing anybody sees.
+
 .. code-block:: jinja
 
     {%- for order in salt['haproxy_edge_outbox.take']('state') %}

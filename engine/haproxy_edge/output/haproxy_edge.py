@@ -1,6 +1,7 @@
 """Show what the runner ``haproxy_edge`` returns as tables.
 
 The runner asks for it; ``--out=json`` and every other outputter of Salt show the same data in their own way.
+It must never add to what the runner said.
 
 CLI Example:
 

@@ -3,6 +3,8 @@
 Every function returns one mapping: ``retcode`` (also salt-run's exit status), ``function``, ``outputter``, ``problems``
 (lines that say what is missing and what to do) and what its own text says. ``docs/operations.md`` documents the JSON of
 ``--out=json``; keys only ever come, so programs may rely on them.
+
+Nothing is changed but by `resync`, `freeze` and `thaw`; a store or a master that fails is a line, never a traceback.
 """
 
 from __future__ import annotations
