@@ -2,14 +2,16 @@
 
 Layers, one way only (import-linter keeps it so)::
 
-    loader modules   engines/ modules/ pillar/     what Salt calls; thin
+    loader modules   engines/ modules/ pillar/ runners/ output/: what Salt calls; thin
+    salt_adapter     Salt's cache, event bus and configuration
+    metrics, doctor  and status, changes, tables: what is shown
     daemon           the engine's cycle: changes in, snapshots and orders out
     services         what the store shall have;  ordering: what the reactor shall publish
     report           the engine's word about itself
-    tracker …        pure: who is behind, what is held, what is believed
-    reflector        list, watch, relist for ever
-    store, outbox    what survives a restart
-    model            pure: slices, snapshots, options; no I/O
+    tracker …        who is behind, what is held;  event_filter: what is believed;  outbox: what is due
+    reflector        list, watch, relist for ever;  store: what survives a restart
+    acks …           one acknowledgement, one connection, one payload: what needs nobody beside it
+    slices, model    pure: what the API says, what a snapshot is;  options
 
 Only `kube` imports ``kubernetes`` and only `salt_adapter` and the loader modules import ``salt``.
 """

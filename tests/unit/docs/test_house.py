@@ -1,7 +1,8 @@
-"""The table of CONTRIBUTING.md by which a newcomer finds a module has every module."""
+"""The tables by which a newcomer finds a module: all are in CONTRIBUTING.md, and the way leads through no other."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import pytest
@@ -17,3 +18,11 @@ MODULES = [path for package in PACKAGES for path in sorted((ROOT / package).glob
 def test_a_module_stands_in_the_table_of_the_house(module):
     table = section((ROOT / "CONTRIBUTING.md").read_text(), "The house")
     assert f"`{module.name}`" in table, f"CONTRIBUTING.md, The house: say in a row what {module.name} is for"
+
+
+def test_the_way_of_one_change_goes_through_files_that_are_there():
+    way = section((ROOT / "docs/architecture.md").read_text(), "The way of one change")
+    there = {path.name for folder in ("engine", "salt") for path in (ROOT / folder).rglob("*.*")}
+    named = set(re.findall(r"`([a-z_]+\.(?:py|sls))`", way))
+    assert named, "the table of steps names no file"
+    assert named <= there, named - there
