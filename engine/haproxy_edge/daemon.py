@@ -162,8 +162,10 @@ class Daemon:
         if now < self._retry_at:
             return
         try:
-            if not self._is_my_turn() or not self._has_begun(now):
+            if not self._is_my_turn():
                 return
+            if not self._begun:
+                self._begin(now)
         except StoreError as error:
             self._failed(error, now)
             return
@@ -198,10 +200,8 @@ class Daemon:
             self._services.read_again()
         return False
 
-    def _has_begun(self, now: float) -> bool:
+    def _begin(self, now: float) -> None:
         """Go on from where a former process ended, killed or not. One damaged row must not stop the rest."""
-        if self._begun:
-            return True
         cluster = self._options.cluster
         self._services.freeze(self._store.frozen(cluster))
         self._tracker.restore(self._store.edges(cluster))
@@ -218,7 +218,6 @@ class Daemon:
             except StoreError as error:
                 log.error("%s; that service stays as it is", error)
         self._begun = True
-        return True
 
     def _restore_history(self) -> None:
         rows = self._store.history(self._options.cluster)
