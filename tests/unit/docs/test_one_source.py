@@ -1,0 +1,53 @@
+"""What several files have to say alike, each for its own reader: version, ports, environment variables."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from haproxy_edge import __version__
+
+from tools.doc_tables import section
+
+ROOT = Path(__file__).parents[3]
+VERSIONED = {
+    "pyproject.toml": r'^version = "([^"]+)"',
+    "Containerfile": r"salt-haproxy-edge:([0-9.]+[0-9])",
+    "deploy/kustomize/kustomization.yaml": r"newTag: (\S+)",
+    "docs/in-cluster.md": r"(?:salt-haproxy-edge:|newTag: )([0-9.]+[0-9])",
+    "docs/install.md": r"(?:salt_haproxy_edge-|base: v)([0-9.]+[0-9])",
+}
+METRICS_PORT = {
+    "deploy/kustomize/master.yaml": r"name: metrics, containerPort: (\d+)",
+    "deploy/kustomize/service.yaml": r"name: metrics, port: (\d+)",
+    "deploy/prometheus/scrape.example.yml": r"127\.0\.0\.1:(\d+)",
+    "deploy/prometheus/scrape-in-cluster.example.yml": r"port: (\d+)",
+    "docs/metrics.md": r"(?:metrics: \S+:|localhost:)(\d{4})",
+    "docs/options.md": r"127\.0\.0\.1:(\d+)",
+    "docs/in-cluster.md": r"(?:salt-master |localhost:)(\d{4})(?=[`/])",
+}
+# the lab's own, and what makes its .venv; what the system has is not ours to explain
+OURS = re.compile(r'environ\.get\(\s*"((?:HAPROXY_EDGE|KUBEBUILDER)_[A-Z_]+)"')
+
+
+def found(path: str, pattern: str) -> set[str]:
+    return set(re.findall(pattern, (ROOT / path).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("path", VERSIONED)
+def test_a_version_is_that_of_the_package(path):
+    assert found(path, VERSIONED[path]) == {__version__}
+
+
+@pytest.mark.parametrize("path", METRICS_PORT)
+def test_the_port_of_metrics_is_that_of_the_master_in_the_cluster(path):
+    assert found(path, METRICS_PORT[path]) == found("deploy/kustomize/master.conf", r"metrics: \S+:(\d+)")
+
+
+def test_every_environment_variable_is_listed_and_none_that_there_is_not():
+    sources = [path for folder in ("lab", "bench", "chaos", "tests") for path in ROOT.glob(f"{folder}/**/*.py")]
+    read = {name for path in sources for name in OURS.findall(path.read_text())}
+    table = section((ROOT / "CONTRIBUTING.md").read_text(), "The lab")
+    assert set(re.findall(r"^\| `([A-Z_]+)` \|", table, re.MULTILINE)) == read | {"PYTHON"}
+    assert "${PYTHON" in (ROOT / "lab/bootstrap").read_text()
