@@ -149,7 +149,7 @@ TABLE: tuple[Row, ...] = (
     Row(
         "two engines for one cluster",
         "an error in the log of the one that waits",
-        "follow the first; the second takes over 15 s after its last beat, at once when its process is gone",
+        "follow the first; the second takes over 15 s after its last beat, within 3 s when its process is gone",
         "one of them ends",
         "test_a_second_engine_waits_and_says_so_once",
     ),
