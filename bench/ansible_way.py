@@ -69,9 +69,16 @@ class Playbook:
 
     def _write_settings(self) -> Path:
         api = Reader.of(self._lab)
-        variables = {"url": api.url, "token": api.token, "authority": str(api.authority), "haproxy": self._haproxy}
+        kubeconfig = str(RUN / "engine.kubeconfig")
+        variables = {
+            "kubeconfig": kubeconfig,
+            "url": api.url,
+            "token": api.token,
+            "authority": str(api.authority),
+            "haproxy": self._haproxy,
+        }
         settings = {
-            "kubeconfig": str(RUN / "engine.kubeconfig"),
+            "kubeconfig": kubeconfig,
             "service": SERVICE,
             "command": [
                 str(_PLAYBOOK),
@@ -84,6 +91,8 @@ class Playbook:
                 "ANSIBLE_HOME": str(self._folder / "home"),
                 "ANSIBLE_LOCAL_TEMP": str(self._folder / "home/tmp"),
                 "ANSIBLE_SSH_CONTROL_PATH_DIR": str(self._folder / "cp"),
+                # where the Kubernetes client keeps what it has learned of the API
+                "TMPDIR": str(self._folder),
                 "LC_ALL": "C.UTF-8",
             },
         }

@@ -50,8 +50,8 @@ NOTES = (
     "one is cut by the edge alone.",
     "HAProxy has the same settings in every way, and every way passes the same load. Each is in charge alone: while "
     "another one is, there is neither a salt-master nor a minion. The run by which it takes over is not measured.",
-    "Ansible, restart: the playbook as one writes it (package, Endpoints, template, restart) with Ansible's own "
-    "settings, facts gathered. Tuned: three tasks (apt, template that reads the Endpoints, restart or reload), no "
+    "Ansible, restart: the playbook as one writes it (package, Endpoints by Ansible's module for Kubernetes, template, "
+    "restart) with Ansible's own settings, facts gathered. Tuned: three tasks (apt, template that reads the Endpoints, restart or reload), no "
     "facts, modules through a connection that stays (pipelining, ControlPersist), no search for the interpreter, all "
     "edges at once. The watcher runs one playbook after the other, as the original does.",
     f"The template loop looks every {POLL_SECONDS:g} s on each edge, all three at the same moment, which flatters it; "

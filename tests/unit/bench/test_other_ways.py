@@ -58,13 +58,17 @@ def test_servers_carry_the_flags_of_ours():
 @pytest.mark.parametrize("variant", ["usual", "tuned"])
 def test_each_playbook_does_all_of_it_and_nothing_else(variant):
     (play,) = yaml.safe_load((SOURCES / f"{variant}.yml").read_text())
-    modules = [name.removeprefix("ansible.builtin.") for task in play["tasks"] for name in task if "." in name]
-    modules += [
-        name.removeprefix("ansible.builtin.") for task in play.get("handlers", []) for name in task if "." in name
-    ]
-    usual, tuned = ["package", "uri", "template", "systemd_service"], ["apt", "template", "systemd_service"]
+    tasks = [*play["tasks"], *play.get("handlers", [])]
+    modules = [name.rpartition(".")[2] for task in tasks for name in task if "." in name]
+    usual, tuned = ["package", "k8s_info", "template", "systemd_service"], ["apt", "template", "systemd_service"]
     assert modules == (usual if variant == "usual" else tuned)
     assert (SOURCES / f"{variant}.cfg").exists()
+
+
+def test_both_playbooks_ask_for_the_service_that_changes():
+    (play,) = yaml.safe_load((SOURCES / "usual.yml").read_text())
+    asked = next(task["kubernetes.core.k8s_info"] for task in play["tasks"] if "kubernetes.core.k8s_info" in task)
+    assert f"{asked['namespace']}/{asked['name']}" == SERVICE
 
 
 def test_the_inventory_knows_no_host_key_but_those_of_this_lab(tmp_path):
