@@ -32,8 +32,12 @@ LOOK_AGAIN = 0.35
 _FAMILIES = 2
 
 
+class WentBack(LabError):
+    """An edge that had moved on was seen to route to the former pods again."""
+
+
 def arrival(probe: Probe, began: float, names: frozenset[str], *, places: int, patience: float) -> float:
-    """Seconds until every place was answered by these pods alone. Raises `LabError` when that does not last."""
+    """Seconds until every place was answered by these pods alone. Raises `WentBack` when that does not last."""
 
     def moved() -> dict[str, float] | None:
         found = converged(probe.records(), began, names)
@@ -43,7 +47,7 @@ def arrival(probe: Probe, began: float, names: frozenset[str], *, places: int, p
     time.sleep(LOOK_AGAIN)
     found = moved()
     if not found:
-        raise LabError("an edge went back to pods that are gone")
+        raise WentBack("an edge went back to pods that are gone")
     return max(found.values())
 
 
@@ -93,9 +97,9 @@ class Rollout:
         """
         self._next()
         self._publish()
-        began = time.monotonic()
+        until = time.monotonic() + patience
         begin()
-        self._await(began, patience)
+        self._await_lasting(until)
         self._end_former(time.monotonic())
 
     def await_end_of_former(self) -> None:
@@ -134,6 +138,15 @@ class Rollout:
         if not self._over.wait(max(0.0, due - time.monotonic())):
             for pod in pods:
                 pod.refuse()
+
+    def _await_lasting(self, until: float) -> None:
+        """An edge of ours that begins where another way was in charge first serves what it had kept itself."""
+        while True:
+            try:
+                self._await(time.monotonic(), until - time.monotonic())
+            except WentBack:
+                continue
+            return
 
     def _await(self, began: float, patience: float) -> float:
         assert self.probe is not None
