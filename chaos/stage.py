@@ -31,6 +31,7 @@ POOL = 7
 PORT = 9000
 BACKEND = "tcp"
 PATIENCE = 60.0
+_SOCKET = "/run/haproxy/admin.sock"
 # as often as allowed, so that what an edge mends by itself is seen to be mended
 PILLAR: dict[str, Any] = {**LAB_PILLAR["haproxy"], "reconcile_interval": 5}
 # one that Salt has restarted has the name of its class and no other
@@ -167,11 +168,11 @@ class Stage:
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
         return {row[3].split(":")[0] for row in rows if not int(row[6]) & 0x0F and row[7] != "0"}
 
-    def command(self, edge: EdgeHost, text: str) -> str | None:
-        """A command on HAProxy's socket; None when nobody answers."""
+    def command(self, edge: EdgeHost, text: str, at: str = _SOCKET) -> str | None:
+        """A command on a socket of HAProxy's; None when nobody answers."""
         with contextlib.suppress(OSError, LabError), socket.socket(socket.AF_UNIX) as client:
             client.settimeout(2)
-            client.connect(str(edge.path("/run/haproxy/admin.sock")))
+            client.connect(str(edge.path(at)))
             client.sendall(f"{text}\n".encode())
             return b"".join(iter(lambda: client.recv(65536), b"")).decode()
         return None
