@@ -174,6 +174,8 @@ class Stage:
             client.settimeout(2)
             client.connect(str(edge.path(at)))
             client.sendall(f"{text}\n".encode())
+            # HAProxy's master process would wait for more commands
+            client.shutdown(socket.SHUT_WR)
             return b"".join(iter(lambda: client.recv(65536), b"")).decode()
         return None
 
