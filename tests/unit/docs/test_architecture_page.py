@@ -7,8 +7,8 @@ from dataclasses import fields
 from pathlib import Path
 
 import pytest
+from haproxy_edge.event_filter import WARNING
 from haproxy_edge.outbox import Order
-from haproxy_edge.salt_adapter import WARNING_TAG
 from haproxy_edge.store import ROOT as TAG_ROOT
 from haproxy_edge_minion.files import Paths
 
@@ -47,7 +47,7 @@ def test_every_file_of_an_edge_is_listed_and_none_that_there_is_not():
 
 def test_every_bank_of_the_store_is_listed_and_none_that_there_is_not():
     named = {name for text in MASTER for name in re.findall(r'f"\{ROOT\}/((?:\{cluster\}/)?[a-z]+)"', text)}
-    banks = {f"{TAG_ROOT}/{name}".replace("{cluster}", "<cluster>") for name in named} - {WARNING_TAG}
+    banks = {f"{TAG_ROOT}/{name}".replace("{cluster}", "<cluster>") for name in named} - {WARNING}
     assert kept("bank") == banks
 
 
