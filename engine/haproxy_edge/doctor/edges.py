@@ -176,16 +176,22 @@ def serving(facts: Facts) -> Iterator[Finding]:
 
 
 def behind(facts: Facts) -> Iterator[Finding]:
-    """It has confirmed what the store holds."""
+    """It has confirmed what the store holds, or a change is on its way to it and its time is not over."""
     for engine in facts.engines:
+        patience = ((engine.report or {}).get("options") or {}).get("ack_timeout") or 0.0
         for name, row in ((engine.report or {}).get("edges") or {}).items():
-            if row.get("behind_since") is None:
-                yield ok("in-step", name, "has confirmed what the store holds")
-            else:
-                why = "; ".join(row.get("problems") or ()) or row.get("state_needed") or "it has not confirmed"
-                age = for_people(max(0.0, facts.now - row["behind_since"]))
-                mend = f"mend what is wrong above; the engine tries again by itself, or: resync {name}"
-                yield wrong("in-step", name, f"behind for {age}: {why}", mend)
+            yield _in_step(name, row, facts.now, patience)
+
+
+def _in_step(name: str, row: Mapping[str, Any], now: float, patience: float) -> Finding:
+    if row.get("behind_since") is None:
+        return ok("in-step", name, "has confirmed what the store holds")
+    age = max(0.0, now - row["behind_since"])
+    why = "; ".join(row.get("problems") or ()) or row.get("state_needed")
+    if not why and age <= patience:
+        return ok("in-step", name, f"a change is on its way to it since {for_people(age)}")
+    mend = f"mend what is wrong above; the engine tries again by itself, or: resync {name}"
+    return wrong("in-step", name, f"behind for {for_people(age)}: {why or 'it has not confirmed'}", mend)
 
 
 def _examined(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:

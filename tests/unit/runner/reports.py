@@ -45,7 +45,7 @@ def report(*, edges=None, services=None, **more):
         "pid": 4242,
         "version": "0.1.0",
         "cluster": "default",
-        "options": {"stale_after": 60},
+        "options": {"stale_after": 60, "ack_timeout": 5.0},
         "watches": [watch_row()],
         "services": {SERVICE: service_row()} if services is None else services,
         "edges": {"edge1": edge_row(), "edge2": edge_row()} if edges is None else edges,

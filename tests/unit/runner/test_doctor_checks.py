@@ -143,6 +143,12 @@ def test_in_a_right_world_nothing_is_wrong_and_nothing_is_left_open():
     assert {finding.state for finding in examine(facts())} == {"ok"}
 
 
+@pytest.mark.parametrize(("since", "state"), [(2, "ok"), (6, "wrong")])
+def test_an_edge_to_which_a_change_is_on_its_way_has_its_time(since, state):
+    found = examine(facts(**reporting(edges={"edge1": edge_row(behind_since=NOW - since)})))
+    assert [finding.state for finding in found if finding.check == "in-step"] == [state]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_by_its_check_with_a_way_out(name):
     changes, check, words = FAULTS[name]
