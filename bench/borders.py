@@ -12,7 +12,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from haproxy_edge.acks import found_in
+from haproxy_edge.ack import found_in
 
 from lab.processes import LabError
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from haproxy_edge.model import Server, Snapshot
+from haproxy_edge.snapshot import Server, Snapshot
 
 from lab.cluster_objects import Endpoint, endpoint_slice, endpoints
 from lab.topology import PILLAR

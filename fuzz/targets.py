@@ -17,7 +17,7 @@ from typing import Any
 
 import jinja2
 from haproxy_edge import slices
-from haproxy_edge.model import Snapshot as Stored
+from haproxy_edge.snapshot import Snapshot as Stored
 from haproxy_edge_minion import commands, snapshot
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.diagnosis import refused

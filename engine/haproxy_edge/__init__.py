@@ -10,8 +10,9 @@ Layers, one way only (import-linter keeps it so)::
     report           the engine's word about itself
     tracker …        who is behind, what is held;  event_filter: what is believed;  outbox: what is due
     reflector        list, watch, relist for ever;  store: what survives a restart
-    acks …           one acknowledgement, one connection, one payload: what needs nobody beside it
-    slices, model    pure: what the API says, what a snapshot is;  options
+    ack …            one acknowledgement, one connection, one payload: what needs nobody beside it
+    slices           pure: what the API says;  options: what the configuration says
+    snapshot         pure: what the edges receive
 
 Only `kube` imports ``kubernetes`` and only `salt_adapter` and the loader modules import ``salt``.
 """

@@ -17,7 +17,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from haproxy_edge import report
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 from haproxy_edge.alarms import Alarms
 from haproxy_edge.coalesce import Coalescer
 from haproxy_edge.forgeries import Forgeries

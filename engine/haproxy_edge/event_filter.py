@@ -14,7 +14,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any
 
-from haproxy_edge.acks import Ack, Forged, found_in, same, verified
+from haproxy_edge.ack import Ack, Forged, found_in, same, verified
 from haproxy_edge.forgeries import Forgeries
 
 # beginnings of tags; a warning's is the whole of it

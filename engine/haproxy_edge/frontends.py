@@ -10,8 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from haproxy_edge.model import DEFAULT_CLUSTER
-from haproxy_edge.options import CLUSTER, SERVICE
+from haproxy_edge.snapshot import CLUSTER, DEFAULT_CLUSTER, SERVICE
 
 SHORT_FORM_SERVICE = "kube-system/traefik"
 SHORT_FORMS = ("bind", "bind_insecure")

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.records import ChangeRecord, Serves
+from haproxy_edge.snapshot import Server, Snapshot
 
 LONGEST = 200
 # of one change, so that a service of thousands does not make the history a burden

@@ -11,8 +11,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from haproxy_edge.model import DEFAULT_CLUSTER
 from haproxy_edge.options import BadOptions, Options, check
+from haproxy_edge.snapshot import DEFAULT_CLUSTER
 
 ENGINE = "k8s_endpoints"
 

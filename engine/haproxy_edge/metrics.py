@@ -12,9 +12,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, get_args
 
-from haproxy_edge.model import State
 from haproxy_edge.records import Lane
 from haproxy_edge.report import RELOAD_CLASSES
+from haproxy_edge.snapshot import STATES
 from haproxy_edge.troubles import EMPTY, FROZEN, OUTSIDE, STALE
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float]
 
-LANES, STATES = get_args(Lane), get_args(State)
+LANES = get_args(Lane)
 HELD = (EMPTY, FROZEN, OUTSIDE, STALE)
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
 RELISTS = ("dropped", "http-410", "timeout", "unreachable")

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 
-from haproxy_edge.model import Ports, Server
+from haproxy_edge.snapshot import Ports, Server
 
 Network = IPv4Network | IPv6Network
 

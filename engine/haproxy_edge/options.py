@@ -13,10 +13,8 @@ from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Any
 
-from haproxy_edge.model import DEFAULT_CLUSTER
+from haproxy_edge.snapshot import CLUSTER, DEFAULT_CLUSTER, SERVICE
 
-SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*):[0-9]{1,5}")
 LANES = ("hot", "state")
 SOURCES = ("auto", "endpointslices", "endpoints")

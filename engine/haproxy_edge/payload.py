@@ -10,7 +10,7 @@ import base64
 import zlib
 from collections.abc import Iterable
 
-from haproxy_edge.model import canonical
+from haproxy_edge.snapshot import canonical
 
 COMPRESSED = "zlib:"
 # characters of JSON from which compression pays

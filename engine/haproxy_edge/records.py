@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from typing import Any, Literal
 
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 
 Lane = Literal["hot", "state"]
 Serves = Mapping[str, tuple[int, str]]

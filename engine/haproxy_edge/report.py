@@ -15,9 +15,9 @@ from typing import Any
 
 from haproxy_edge import __version__
 from haproxy_edge.history import Convergence
-from haproxy_edge.model import Snapshot
 from haproxy_edge.options import Options
 from haproxy_edge.reflector import Condition, Freshness, Watch
+from haproxy_edge.snapshot import Snapshot
 from haproxy_edge.tracker import Edge
 
 # what the reason of a reload begins with, and the class it is counted under: labels have to be few

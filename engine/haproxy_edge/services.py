@@ -12,11 +12,11 @@ from dataclasses import dataclass
 
 from haproxy_edge.alarms import Alarms
 from haproxy_edge.holding import Holding
-from haproxy_edge.model import Ports, Snapshot, next_generation
 from haproxy_edge.networks import Inside, inside
 from haproxy_edge.options import Options
 from haproxy_edge.records import Frozen
 from haproxy_edge.reflector import Change, Condition, Watch
+from haproxy_edge.snapshot import Ports, Snapshot, next_generation
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.troubles import EMPTIED, EMPTY, OUTSIDE, SLICE
 from haproxy_edge.view import View

@@ -9,19 +9,16 @@ nil conditions is documented at ``EndpointConditions``.
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from ipaddress import IPv4Address, IPv6Address, ip_address
 from typing import Any
 
-from haproxy_edge.model import Ports, Server
+from haproxy_edge.snapshot import NAME, PORT_NAME, Ports, Server
 
 SERVICE_LABEL = "kubernetes.io/service-name"
 OVER_CAPACITY = "endpoints.kubernetes.io/over-capacity"
-_PORT_NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PLAIN_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}")
 
 Object = Mapping[str, Any]
 
@@ -154,7 +151,7 @@ def _ports(item: Object, name: str, warnings: list[str]) -> Iterator[tuple[str, 
         port_name, number = port.get("name") or "", port.get("port")
         if (port.get("protocol") or "TCP") != "TCP":
             continue
-        if not isinstance(port_name, str) or (port_name and not _PORT_NAME.fullmatch(port_name)):
+        if not isinstance(port_name, str) or not PORT_NAME.fullmatch(port_name):
             warnings.append(f"{where}.name: {port_name!r} is not a port name")
         elif isinstance(number, bool) or not isinstance(number, int) or not 0 < number < 65536:
             # nil means "all ports" in the API; an edge needs one
@@ -207,7 +204,7 @@ def _addresses_to_use(addresses: Any, where: str, warnings: list[str]) -> Iterat
 def _plain(value: Any, where: str, warnings: list[str]) -> str:
     if value is None or value == "":
         return ""
-    if isinstance(value, str) and _PLAIN_NAME.fullmatch(value):
+    if isinstance(value, str) and NAME.fullmatch(value):
         return value
     warnings.append(f"{where}: {value!r} is not a name; left empty")
     return ""

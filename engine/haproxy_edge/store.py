@@ -13,9 +13,9 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import Any, Protocol
 
-from haproxy_edge.acks import mark_of
-from haproxy_edge.model import Snapshot
+from haproxy_edge.ack import mark_of
 from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Holder
+from haproxy_edge.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 from haproxy_edge.records import EdgeRecord, Lane
 
 # seconds: the longest pause between two rings of one edge

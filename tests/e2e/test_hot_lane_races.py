@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 
 import pytest
-from haproxy_edge.model import Snapshot
+from haproxy_edge.snapshot import Snapshot
 
 from lab.processes import wait_for
 from tests.e2e.obstacles import Lock

@@ -13,7 +13,7 @@ def tree(tmp_path):
     master.mkdir(parents=True)
     (tmp_path / shape.EDGE).mkdir(parents=True)
     (master / "model.py").write_text('def one():\n    """Says."""\n    a = 1\n    return a\n')
-    (master / "store.py").write_text("from haproxy_edge.model import one\n\n\ndef two():\n    return one()\n")
+    (master / "store.py").write_text("from haproxy_edge.snapshot import one\n\n\ndef two():\n    return one()\n")
     (tmp_path / "tests").mkdir()
     (tmp_path / "tests/test_model.py").write_text("assert True\n" * 7)
     return tmp_path

@@ -20,6 +20,7 @@ from haproxy_edge_minion.cleaning import clean as take_back
 from haproxy_edge_minion.cleaning import footprint
 from haproxy_edge_minion.edge import NOTHING_YET, Edge, Prepared
 from haproxy_edge_minion.files import Paths, locked, read, replace
+from haproxy_edge_minion.last_told import LastTold, minion_process
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.runtime import RuntimeApi
@@ -28,7 +29,6 @@ from haproxy_edge_minion.schedule import FILE as DROP_IN
 from haproxy_edge_minion.schedule import NAME as SCHEDULED
 from haproxy_edge_minion.service import SystemService
 from haproxy_edge_minion.spec import Spec
-from haproxy_edge_minion.told import Told, minion_process
 from salt.exceptions import CommandExecutionError, SaltRenderError
 from salt.utils.network import remote_port_tcp
 
@@ -98,10 +98,10 @@ def sync(payload: Any) -> dict[str, Any]:
     """
     edge = _edge()
     order, offered, problems = returns.offered(payload)
-    edge.deeds.watch.lap("check")
+    edge.stats.watch.lap("check")
     # up to the acknowledgement: one that overtook another would tell the master what is no longer so
     with locked(edge.paths.state):
-        edge.deeds.watch.lap("lock")
+        edge.stats.watch.lap("lock")
         told = {"problems": problems} if problems else returns.synced(edge, offered)
         return _returned(edge, "hot", order=order, **told)
 
@@ -164,7 +164,7 @@ def reconcile() -> dict[str, Any]:
     """
     edge = _edge()
     if not edge.paths.state.exists():
-        return {**returns.told(None), "found": [], "problems": [NOTHING_YET], "told": False}
+        return {**returns.step_taken(None), "found": [], "problems": [NOTHING_YET], "told": False}
     with locked(edge.paths.state):
         done, needed = returns.reconciled(edge)
         ack = _acknowledged(edge, "edge", done=done["reason"] or "", problems=done["problems"], state_needed=needed)
@@ -184,8 +184,8 @@ def _connected() -> bool:
     return bool(remote_port_tcp(__opts__.get("publish_port", 4505)))
 
 
-def _last_told(edge: Edge) -> Told:
-    return Told(edge.paths.told, _minion())
+def _last_told(edge: Edge) -> LastTold:
+    return LastTold(edge.paths.told, _minion())
 
 
 def _minion() -> str:

@@ -81,7 +81,7 @@ def test_the_same_again_does_nothing(serving):
 @pytest.mark.field_failure("a change lost between two publishes", "Salt loses or doubles")
 def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
     serving.edge.sync(offered(NEW, generation=12))
-    told = serving.edge.sync(offered(OLD, generation=11)).told
+    told = serving.edge.sync(offered(OLD, generation=11)).summary
     assert told == "refused as older than what is here: kube-system/traefik"
     assert serving.runs() == {"new:10.42.0.8:8443": 100}
     assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
@@ -96,7 +96,7 @@ def test_a_state_run_that_waited_with_an_older_snapshot_keeps_the_newer_one(serv
 
 def test_a_lost_or_older_store_with_what_runs_already_is_accepted(serving):
     serving.edge.sync(offered(NEW, generation=12))
-    assert serving.edge.sync(offered(NEW, generation=3)).told == ""
+    assert serving.edge.sync(offered(NEW, generation=3)).summary == ""
     assert serving.runs() == {"new:10.42.0.8:8443": 100}
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.acks import Forged, found_in, verified
+from haproxy_edge.ack import Forged, found_in, verified
 from haproxy_edge_minion.ack import signed
 
 from bench.likeness import Likeness

@@ -1,4 +1,4 @@
-"""What several files have to say alike, each for its own reader: version, ports, environment variables."""
+"""What several files have to say alike, each for its own reader: snapshots, version, ports, environment variables."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
-from haproxy_edge import __version__
+from haproxy_edge import __version__, frontends, snapshot
+from haproxy_edge_minion import snapshot as on_edge
+from haproxy_edge_minion import spec
 
 from tools.doc_tables import section
 
@@ -33,6 +35,19 @@ OURS = re.compile(r'environ\.get\(\s*"((?:HAPROXY_EDGE|KUBEBUILDER)_[A-Z_]+)"')
 
 def found(path: str, pattern: str) -> set[str]:
     return set(re.findall(pattern, (ROOT / path).read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("word", ["SCHEMA", "STATES", "CLUSTER", "SERVICE", "PORT_NAME", "NAME", "DEFAULT_CLUSTER"])
+def test_master_and_edge_describe_a_snapshot_by_the_same_words(word):
+    assert getattr(snapshot, word) == getattr(on_edge, word)
+
+
+def test_master_and_edge_have_a_server_of_the_same_fields():
+    assert tuple(snapshot.Server("10.42.0.7", 8443).as_json()) == on_edge.Server._fields
+
+
+def test_the_short_form_of_a_pillar_means_the_same_service_to_master_and_edge():
+    assert frontends.SHORT_FORM_SERVICE == spec.DEFAULT_SERVICE
 
 
 @pytest.mark.parametrize("path", VERSIONED)

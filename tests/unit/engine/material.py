@@ -7,14 +7,14 @@ import queue
 from collections import deque
 
 from haproxy_edge import slices
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 from haproxy_edge.daemon import Clocks, Daemon
 from haproxy_edge.forgeries import Forgeries
-from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.options import check
 from haproxy_edge.outbox import BANK, Outbox
 from haproxy_edge.reflector import Applied, Listed, watches_for
 from haproxy_edge.slices import SERVICE_LABEL
+from haproxy_edge.snapshot import Server, Snapshot
 from haproxy_edge.store import Store, StoreError
 
 SERVICE = "kube-system/traefik"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 
 import pytest
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 from haproxy_edge.reflector import Applied, Condition, Deleted, Listed
 from haproxy_edge.slices import SERVICE_LABEL
 from hypothesis import given, settings

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.model import Server
 from haproxy_edge.reflector import Applied, Deleted, Listed
+from haproxy_edge.snapshot import Server
 
 from tests.unit.engine.material import NEW, OLD, SERVICE, STORED, World, a_slice, applied, at, endpoint, listed
 

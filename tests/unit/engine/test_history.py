@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 from haproxy_edge.history import LONGEST, NAMES, History, differences
-from haproxy_edge.model import Server, Snapshot
+from haproxy_edge.snapshot import Server, Snapshot
 
 SERVICE = "kube-system/traefik"
 

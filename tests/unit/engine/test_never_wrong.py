@@ -8,9 +8,9 @@ import logging
 import tracemalloc
 
 import pytest
-from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.outbox import BANK
 from haproxy_edge.reflector import Freshness
+from haproxy_edge.snapshot import Server, Snapshot
 
 from tests.unit.engine.material import NEW, OLD, SERVICE, World, applied, at, listed
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.pillar import haproxy_edge as module
+from haproxy_edge.snapshot import Server, Snapshot
 from haproxy_edge.store import Store
 
 from tests.unit.engine.material import SERVICE, FakeCache

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from haproxy_edge.model import Snapshot
+from haproxy_edge.snapshot import Snapshot
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st

@@ -6,8 +6,8 @@ import json
 import re
 
 import pytest
-from haproxy_edge.model import Snapshot
 from haproxy_edge.slices import endpoints_as_slices
+from haproxy_edge.snapshot import Snapshot
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from haproxy_edge.model import Server, Snapshot
 from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Reload
+from haproxy_edge.snapshot import Server, Snapshot
 from haproxy_edge.store import ALL, Store, StoreError
 
 from tests.unit.engine.material import SERVICE, FakeCache

@@ -4,7 +4,7 @@ import itertools
 from dataclasses import replace
 
 import pytest
-from haproxy_edge.acks import Ack
+from haproxy_edge.ack import Ack
 from haproxy_edge.records import EdgeRecord
 from haproxy_edge.tracker import LONGEST_PAUSE, Tracker
 from hypothesis import given

@@ -1,6 +1,6 @@
 """What an edge tells the master it serves, so that nobody else can say it in its name.
 
-Pure. The key is the edge's own and comes in its pillar. The master's half is ``haproxy_edge.acks``; a test has each
+Pure. The key is the edge's own and comes in its pillar. The master's half is ``haproxy_edge.ack``; a test has each
 verify the other's.
 """
 

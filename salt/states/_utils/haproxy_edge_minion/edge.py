@@ -17,17 +17,17 @@ from typing import Any
 from haproxy_edge_minion import parity, sequence
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.config_file import EDITED, ConfigFile
-from haproxy_edge_minion.deeds import Deeds, Stopwatch
 from haproxy_edge_minion.files import Paths, read, replace
-from haproxy_edge_minion.given import given, newest
 from haproxy_edge_minion.leaving import Leaving
 from haproxy_edge_minion.loading import Loading
 from haproxy_edge_minion.outcome import NOT_ENABLED, EdgeError, Reconciled, StateNeeded, Step, Synced
+from haproxy_edge_minion.pillar_snapshots import newest, offered_by
 from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal
+from haproxy_edge_minion.run_stats import RunStats, Stopwatch
 from haproxy_edge_minion.running import Running
-from haproxy_edge_minion.saved import Saved
+from haproxy_edge_minion.saved_snapshots import SavedSnapshots
 from haproxy_edge_minion.snapshot import Snapshot
 from haproxy_edge_minion.spec import Spec, SpecError, resolve
 
@@ -62,17 +62,17 @@ class Edge:
         wall: Callable[[], float] = time.time,
     ) -> None:
         self.paths = paths
-        self.deeds = Deeds(Stopwatch())
+        self.stats = RunStats(Stopwatch())
         self.config = ConfigFile(paths, restorecon)
         self.found: tuple[str, ...] = ()
         self._process = process
         self._uptime = uptime
         self._wall = wall
-        self._saved = Saved(paths.snapshots)
-        self._loading = Loading(paths, process, self.config, self.deeds)
+        self._saved = SavedSnapshots(paths.snapshots)
+        self._loading = Loading(paths, process, self.config, self.stats)
         self._known: Applied | None = None
 
-    def prepare(self, haproxy: Any, given_by_master: Any, render: Callable[[Spec], str]) -> Prepared:
+    def prepare(self, haproxy: Any, haproxy_edge: Any, render: Callable[[Spec], str]) -> Prepared:
         """The pillars ``haproxy`` and ``haproxy_edge`` as a configuration. Raises `EdgeError` with every problem."""
         try:
             spec = resolve(haproxy)
@@ -82,7 +82,7 @@ class Edge:
         except SkeletonError as error:
             raise EdgeError(f"haproxy.cfg.jinja: {error}") from error
         before = self._record()
-        offered = newest(given(spec, given_by_master), self._saved)
+        offered = newest(offered_by(haproxy_edge, spec), self._saved)
         wanted: Target = target(spec, offered, before.servers if before else self._saved_servers(spec))
         applied = Applied(digest, wanted.servers, skeleton, haproxy)
         snapshots = tuple(found for found in offered.values() if isinstance(found, Snapshot))
@@ -156,12 +156,12 @@ class Edge:
         for found in kept:
             self._saved.save(found)
         refused = tuple(found.service for found, here in zip(offered, kept, strict=True) if here is not found)
-        self.deeds.watch.lap("save")
+        self.stats.watch.lap("save")
         before = self._record()
         if before is None:
             raise StateNeeded(NOTHING_YET)
         wanted, problems = _with_snapshots(before, kept)
-        self.deeds.watch.lap("load")
+        self.stats.watch.lap("load")
         leaving, way, _ = self._look(wanted, edited=False)
         if way.reload_reason:
             raise StateNeeded(way.reload_reason)
@@ -213,11 +213,11 @@ class Edge:
         return {
             "serves": self.serves(),
             "sequence": sequence.following(self.paths.sequence, now=self._wall()),
-            "servers": vars(self.deeds.servers),
-            "reload": self.deeds.reload,
+            "servers": vars(self.stats.servers),
+            "reload": self.stats.reload,
             "haproxy": self._process.version,
-            "steps_ms": self.deeds.watch.steps_ms(),
-            "ms": self.deeds.watch.total_ms(),
+            "steps_ms": self.stats.watch.steps_ms(),
+            "ms": self.stats.watch.total_ms(),
         }
 
     def _record(self) -> Applied | None:
@@ -238,7 +238,7 @@ class Edge:
         running, way = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
         if edited and self.config.edited and not way.reload_reason:
             way = Plan(EDITED)
-        self.deeds.watch.lap("look")
+        self.stats.watch.lap("look")
         return leaving, way, running
 
     def _next_step(self, way: Plan) -> Step | None:
@@ -274,9 +274,9 @@ class Edge:
 
     def _adjust(self, applied: Applied, way: Plan, leaving: Leaving) -> str | None:
         """By runtime commands; what stood in the way of that."""
-        failure = self._process.adjust(applied, way, self.deeds.watch)
+        failure = self._process.adjust(applied, way, self.stats.watch)
         if failure is None:
-            self.deeds.servers = way.counts
+            self.stats.servers = way.counts
             leaving.save(way.leaving)
         return failure
 
@@ -288,9 +288,9 @@ class Edge:
             except EdgeError as error:
                 raise StateNeeded(str(error)) from error
             finally:
-                self.deeds.watch.lap("judge")
+                self.stats.watch.lap("judge")
             self._put(applied)
-        self.deeds.watch.lap("file")
+        self.stats.watch.lap("file")
 
     def _put(self, applied: Applied) -> None:
         """The record first: a kill in between leaves an older file of ours, and the next run writes this one."""

@@ -16,6 +16,7 @@ from typing import Any
 from haproxy_edge_minion import listening, probing, snapshot
 from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.listening import Place
+from haproxy_edge_minion.pillar_snapshots import UNKNOWN, snapshots_in, text_of
 from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 from haproxy_edge_minion.snapshot import Server, SnapshotError
@@ -34,18 +35,18 @@ _TRIED = 256
 _NAMED = 20
 
 
-def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = None) -> dict[str, Any]:
-    """``haproxy`` and ``given`` are the pillars ``haproxy`` and ``haproxy_edge`` as the master compiles them now."""
+def examine(haproxy: Any, haproxy_edge: Any, *, host: str = "", paths: Paths | None = None) -> dict[str, Any]:
+    """``haproxy`` and ``haproxy_edge`` are the pillars of these names as the master compiles them now."""
     paths = paths or Paths()
     spec, problems = _spec(haproxy)
-    servers, refused = _servers(spec, given)
+    servers, refused = _servers(spec, haproxy_edge)
     everything = [server for listed in servers.values() for server in listed]
     held = _held(spec)
     return {
         "modules": MODULES,
         "haproxy": version(paths),
         "process": _process(paths),
-        "pillar": {"problems": [*problems, *refused], "has_snapshots": _snapshots(given) is not None},
+        "pillar": {"problems": [*problems, *refused], "has_snapshots": snapshots_in(haproxy_edge) is not None},
         "frontends": [_frontend(frontend, servers[frontend.name]) for frontend in spec.frontends],
         "binds": list(_binds(spec, held)),
         "endpoints": _endpoints(everything),
@@ -55,10 +56,10 @@ def examine(haproxy: Any, given: Any, *, host: str = "", paths: Paths | None = N
     }
 
 
-def sources_of(haproxy: Any, given: Any) -> dict[str, Any]:
+def sources_of(haproxy: Any, haproxy_edge: Any) -> dict[str, Any]:
     """``{"sources": {address of this host: how many pods see it}, "problems": […]}``."""
     spec, problems = _spec(haproxy)
-    servers, refused = _servers(spec, given)
+    servers, refused = _servers(spec, haproxy_edge)
     found = sources(server for listed in servers.values() for server in listed)
     return {"sources": found, "problems": [*problems, *refused]}
 
@@ -91,19 +92,14 @@ def _spec(haproxy: Any) -> tuple[Spec, list[str]]:
         return Spec.nothing(), error.problems
 
 
-def _snapshots(given: Any) -> Mapping[str, Any] | None:
-    found = given.get("snapshots") if isinstance(given, Mapping) else None
-    return found if isinstance(found, Mapping) else None
-
-
-def _servers(spec: Spec, given: Any) -> tuple[dict[str, tuple[Server, ...]], list[str]]:
-    """The servers of each frontend as the master gives them, and what could not be read of it."""
+def _servers(spec: Spec, haproxy_edge: Any) -> tuple[dict[str, tuple[Server, ...]], list[str]]:
+    """The servers of each frontend as the master offers them, and what could not be read of it."""
     found: dict[str, tuple[Server, ...]] = {}
     problems = []
     for frontend in spec.frontends:
         found[frontend.name] = ()
-        text = ((_snapshots(given) or {}).get(frontend.cluster) or {}).get(frontend.service, "unknown")
-        if text != "unknown":
+        text = text_of(snapshots_in(haproxy_edge) or {}, frontend.cluster, frontend.service)
+        if text != UNKNOWN:
             try:
                 found[frontend.name] = snapshot.check(text).ports.get(frontend.port, ())
             except SnapshotError as error:

@@ -10,39 +10,39 @@ import dataclasses
 
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.config_file import ConfigFile
-from haproxy_edge_minion.deeds import Deeds
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.listening import holders, in_use, places, trouble
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
+from haproxy_edge_minion.run_stats import RunStats
 
 
 class Loading:
     """One host's HAProxy and its files."""
 
-    def __init__(self, paths: Paths, process: Process, config: ConfigFile, deeds: Deeds) -> None:
+    def __init__(self, paths: Paths, process: Process, config: ConfigFile, stats: RunStats) -> None:
         self._paths = paths
         self._process = process
         self._config = config
-        self._deeds = deeds
+        self._stats = stats
 
     def start(self, applied: Applied) -> None:
         """Raises `EdgeError` with HAProxy's words when it does not come up."""
         failure = self._process.start(applied)
-        self._deeds.watch.lap("start")
+        self._stats.watch.lap("start")
         if failure is not None:
             raise self._failed("start", "it does not run", failure, applied, "nothing served before")
         self._config.loaded()
 
     def reload(self, applied: Applied, reason: str) -> None:
         """Raises `EdgeError` with HAProxy's words when it did not take; what served before serves on."""
-        self._deeds.reload = reason
+        self._stats.reload = reason
         taken = _taken(applied, Applied.load(self._paths.good))
         if taken:
             raise _not_taken("reload", reason, taken, self._back_to_good(applied))
         failure = self._process.reload(applied)
-        self._deeds.watch.lap("reload")
+        self._stats.watch.lap("reload")
         if failure is not None:
             raise self._failed("reload", reason, failure, applied, self._back_to_good(applied))
         self._config.loaded()

@@ -36,15 +36,15 @@ class Synced:
     ``refused`` are services whose snapshot was older than what this edge has, and other.
     """
 
-    summary: str
+    counts: str
     problems: tuple[str, ...]
     refused: tuple[str, ...] = ()
 
     @property
-    def told(self) -> str:
+    def summary(self) -> str:
         """One line for people."""
         older = [f"refused as older than what is here: {', '.join(self.refused)}"] if self.refused else []
-        return "; ".join([self.summary, *older] if self.summary else older)
+        return "; ".join([self.counts, *older] if self.counts else older)
 
 
 @dataclass(frozen=True)

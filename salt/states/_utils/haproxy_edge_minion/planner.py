@@ -40,7 +40,7 @@ class Unusable:
     reason: str
 
 
-Given = Mapping[tuple[str, str], Snapshot | Unusable]
+Offered = Mapping[tuple[str, str], Snapshot | Unusable]
 
 
 @dataclass(frozen=True)
@@ -83,12 +83,12 @@ class Plan:
         return not self.reload_reason and not self.changes
 
 
-def target(spec: Spec, given: Given, before: Servers) -> Target:
-    """``given`` is by (cluster, service); ``before`` is what each backend served last."""
+def target(spec: Spec, offered: Offered, before: Servers) -> Target:
+    """``offered`` is by (cluster, service); ``before`` is what each backend served last."""
     servers: dict[str, tuple[Server, ...]] = {}
     problems: list[str] = []
     for frontend in spec.frontends:
-        found = _servers_of(frontend, given)
+        found = _servers_of(frontend, offered)
         if isinstance(found, Unusable):
             kept = before.get(frontend.name, ())
             problems.append(f"{frontend.key}: {found.reason}; {_kept(kept)}")
@@ -173,8 +173,8 @@ def _same_place(server: Server, running: RunningServer | None) -> bool:
     return running is None or (running.address, running.port) == (server.address, server.port)
 
 
-def _servers_of(frontend: Frontend, given: Given) -> tuple[Server, ...] | Unusable:
-    snapshot = given.get((frontend.cluster, frontend.service), Unusable("the master gave no snapshot"))
+def _servers_of(frontend: Frontend, offered: Offered) -> tuple[Server, ...] | Unusable:
+    snapshot = offered.get((frontend.cluster, frontend.service), Unusable("the master gave no snapshot"))
     if isinstance(snapshot, Unusable):
         return Unusable(f"service {frontend.service}: {snapshot.reason}")
     if frontend.port in snapshot.ports:

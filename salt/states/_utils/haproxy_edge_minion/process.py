@@ -10,10 +10,10 @@ from collections.abc import Callable
 from typing import Protocol
 
 from haproxy_edge_minion.applied import Applied
-from haproxy_edge_minion.deeds import Stopwatch
 from haproxy_edge_minion.listening import listens
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.planner import Name, Plan, plan
+from haproxy_edge_minion.run_stats import Stopwatch
 from haproxy_edge_minion.running import Running
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "52ead6a7568d476b79f739e5ff6554505e8fcd20c265578355ff1fed98ffe3fc"
+MODULES = "64f3ee480047e6c23a7a50a49324ab045b0caa0945a8b7a0b5b962f7f7e3aa17"

@@ -44,12 +44,12 @@ def served(edge: Edge, work: Callable[[], Step | None]) -> dict[str, Any]:
         step = work()
     except (EdgeError, OSError) as error:
         problems = str(error).splitlines()
-    return {**told(step), "found": list(edge.found), "problems": problems}
+    return {**step_taken(step), "found": list(edge.found), "problems": problems}
 
 
 def planned(edge: Edge, prepare: Callable[[], Prepared]) -> dict[str, Any]:
     """What writing and serving it would change; nothing is changed."""
-    result: dict[str, Any] = {"changed": False, "diff": "", **told(None), "commands": [], "discouraged": []}
+    result: dict[str, Any] = {"changed": False, "diff": "", **step_taken(None), "commands": [], "discouraged": []}
     problems: list[str] = []
     try:
         prepared = prepare()
@@ -59,7 +59,7 @@ def planned(edge: Edge, prepare: Callable[[], Prepared]) -> dict[str, Any]:
             result.update(changed=True, diff=diff(read(edge.paths.config), prepared.text))
             edge.check(prepared)
         step, commands = edge.foresee(prepared.applied)
-        result.update(told(step), commands=list(commands))
+        result.update(step_taken(step), commands=list(commands))
     except (EdgeError, OSError) as error:
         problems += str(error).splitlines()
     return {**result, "problems": problems}
@@ -109,7 +109,7 @@ def synced(edge: Edge, snapshots: list[Snapshot]) -> dict[str, Any]:
         return {"state_needed": str(error)}
     except (EdgeError, OSError) as error:
         return {"problems": str(error).splitlines()}
-    return {"done": done.told, "problems": done.problems}
+    return {"done": done.summary, "problems": done.problems}
 
 
 def reconciled(edge: Edge) -> tuple[dict[str, Any], str | None]:
@@ -118,11 +118,11 @@ def reconciled(edge: Edge) -> tuple[dict[str, Any], str | None]:
         done = edge.reconcile()
     except (EdgeError, OSError) as error:
         needed = str(error) if isinstance(error, StateNeeded) else None
-        return {**told(None), "found": list(edge.found), "problems": str(error).splitlines()}, needed
-    return {**told(done.step), "found": list(done.found), "problems": list(done.problems)}, None
+        return {**step_taken(None), "found": list(edge.found), "problems": str(error).splitlines()}, needed
+    return {**step_taken(done.step), "found": list(done.found), "problems": list(done.problems)}, None
 
 
-def told(step: Step | None) -> dict[str, Any]:
+def step_taken(step: Step | None) -> dict[str, Any]:
     """A step in two words."""
     return {"action": step.action if step else None, "reason": step.reason if step else None}
 

@@ -16,13 +16,17 @@ from dataclasses import dataclass
 from ipaddress import IPv6Address
 from typing import Any, NamedTuple
 
+# what a snapshot may hold; ``haproxy_edge.snapshot`` says the same to the master, and a test compares them
 SCHEMA = 1
-MAX_SERVERS = 20_000
 STATES = ("ready", "draining")
-_SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_CLUSTER = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_PORT_NAME = re.compile(r"([a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?)?")
-_NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,252})?")
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+CLUSTER = re.compile(_LABEL)
+SERVICE = re.compile(f"{_LABEL}/{_LABEL}")
+PORT_NAME = re.compile(f"({_LABEL})?")
+NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,252})?")
+DEFAULT_CLUSTER = "default"
+
+MAX_SERVERS = 20_000
 _KEYS = frozenset(("schema", "cluster", "service", "generation", "digest", "ports"))
 
 # first bytes of 224.0.0.0/4
@@ -80,8 +84,8 @@ def check(text: str) -> Snapshot:
         raise SnapshotError(f"snapshot: not JSON: {error}") from error
     raw = _mapping(raw, "snapshot", _KEYS)
     _expect(raw["schema"] == SCHEMA and raw["schema"] is not True, "schema", raw["schema"], f"only {SCHEMA} is known")
-    cluster = _matching(raw["cluster"], "cluster", _CLUSTER)
-    service = _matching(raw["service"], "service", _SERVICE)
+    cluster = _matching(raw["cluster"], "cluster", CLUSTER)
+    service = _matching(raw["service"], "service", SERVICE)
     generation = _integer(raw["generation"], "generation", 1, 2**63 - 1)
     ports = _ports(raw["ports"])
     digest = _digest(raw)
@@ -91,7 +95,7 @@ def check(text: str) -> Snapshot:
 
 def _ports(raw: Any) -> dict[str, tuple[Server, ...]]:
     _expect(isinstance(raw, dict), "ports", raw, "not a mapping")
-    ports = {_matching(name, "ports", _PORT_NAME): _servers(name, servers) for name, servers in raw.items()}
+    ports = {_matching(name, "ports", PORT_NAME): _servers(name, servers) for name, servers in raw.items()}
     total = sum(map(len, ports.values()))
     _expect(total <= MAX_SERVERS, "ports", total, f"more than {MAX_SERVERS} servers")
     return ports
@@ -120,12 +124,12 @@ def _server(raw: Any) -> tuple[Server, Place]:
     _expect(raw["state"] in STATES, ".state", raw["state"], f"not one of {', '.join(STATES)}")
     version, packed = _address(raw["address"], ".address")
     server = Server(
-        pod=_matching(raw["pod"], ".pod", _NAME),
+        pod=_matching(raw["pod"], ".pod", NAME),
         address=raw["address"],
         port=_integer(raw["port"], ".port", 1, 65535),
         state=raw["state"],
-        node=_matching(raw["node"], ".node", _NAME),
-        zone=_matching(raw["zone"], ".zone", _NAME),
+        node=_matching(raw["node"], ".node", NAME),
+        zone=_matching(raw["zone"], ".zone", NAME),
     )
     return server, (version, packed, server.port)
 

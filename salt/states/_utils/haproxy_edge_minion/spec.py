@@ -13,15 +13,14 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-DEFAULT_CLUSTER = "default"
+from haproxy_edge_minion.snapshot import CLUSTER, DEFAULT_CLUSTER, PORT_NAME, SERVICE
+
 DEFAULT_SERVICE = "kube-system/traefik"
 PROXY_PROTOCOLS = ("v2", "v1", "none")
 BALANCES = ("leastconn", "roundrobin", "source", "random", "first")
 LOGGED = ("failed", "all")
 
 _FRONTEND_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,62}")
-_SERVICE = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?/[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
-_DNS_LABEL = re.compile(r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?")
 _TIME = re.compile(r"(?P<number>[1-9][0-9]{0,9})(?P<unit>us|ms|s|m|h|d)?")
 # HAProxy's longest time, and its units, in milliseconds; a number without unit is milliseconds
 _LONGEST_TIME = 2**31 - 1
@@ -164,11 +163,6 @@ def _mapping(value: Any) -> str | None:
     return None if isinstance(value, dict) else "must be a mapping"
 
 
-def _port_name(value: Any) -> str | None:
-    good = isinstance(value, str) and (value == "" or _DNS_LABEL.fullmatch(value))
-    return None if good else "must be the name of a port"
-
-
 def _extra_lines(value: Any) -> str | None:
     if value == []:
         return None
@@ -179,9 +173,14 @@ def _extra_lines(value: Any) -> str | None:
 
 FRONTEND_KEYS = (
     Key("bind", None, "what to listen on: raw HAProxy bind words, one or a list; required", _lines),
-    Key("service", DEFAULT_SERVICE, "`namespace/name`", _matches(_SERVICE, "namespace/name")),
-    Key("port", None, "name of the service's port; required, `''` for an unnamed one", _port_name),
-    Key("cluster", DEFAULT_CLUSTER, "the engine's `cluster`", _matches(_DNS_LABEL, "the name of a cluster")),
+    Key("service", DEFAULT_SERVICE, "`namespace/name`", _matches(SERVICE, "namespace/name")),
+    Key(
+        "port",
+        None,
+        "name of the service's port; required, `''` for an unnamed one",
+        _matches(PORT_NAME, "the name of a port"),
+    ),
+    Key("cluster", DEFAULT_CLUSTER, "the engine's `cluster`", _matches(CLUSTER, "the name of a cluster")),
     Key("proxy_protocol", "v2", "`v2`, `v1` or `none`", _one_of(*PROXY_PROTOCOLS)),
     Key("balance", "leastconn", "`leastconn`, `roundrobin`, `source`, `random` or `first`", _balance),
 )

@@ -1,7 +1,7 @@
 """Only what an edge signed itself counts, wherever in a return it stands."""
 
 import pytest
-from haproxy_edge.acks import Forged, found_in, verified
+from haproxy_edge.ack import Forged, found_in, verified
 from haproxy_edge_minion.ack import signed
 
 from tests.unit.engine.material import KEYS, TOLD

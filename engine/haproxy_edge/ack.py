@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from haproxy_edge.model import canonical
+from haproxy_edge.snapshot import canonical
 
 # what tells an acknowledgement from any other mapping in a return
 _MARKS = ("edge", "serves", "hmac")

@@ -36,7 +36,7 @@ class Stopwatch:
 
 
 @dataclass
-class Deeds:
+class RunStats:
     """``reload`` is why HAProxy was reloaded, if it was."""
 
     watch: Stopwatch

@@ -8,14 +8,21 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
+# what a snapshot may hold; ``haproxy_edge_minion.snapshot`` says the same to the edge, and a test compares them
 SCHEMA = 1
-DEFAULT_CLUSTER = "default"
-
 State = Literal["ready", "draining"]
+STATES: tuple[State, ...] = get_args(State)
+_LABEL = r"[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?"
+CLUSTER = re.compile(_LABEL)
+SERVICE = re.compile(f"{_LABEL}/{_LABEL}")
+PORT_NAME = re.compile(f"({_LABEL})?")
+NAME = re.compile(r"([A-Za-z0-9][A-Za-z0-9._-]{0,252})?")
+DEFAULT_CLUSTER = "default"
 
 
 @dataclass(frozen=True)

@@ -25,7 +25,7 @@ _STATE = ("serves", "problems", "state_needed")
 
 
 @dataclass(frozen=True)
-class Told:
+class LastTold:
     """``minion`` names the running minion process, and another one after a restart."""
 
     path: Path

@@ -27,7 +27,7 @@ class Version(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Saved:
+class SavedSnapshots:
     """The snapshots in ``directory``, one file each."""
 
     directory: Path

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from haproxy_edge_minion.told import CONNECT_PATIENCE, Told, minion_process
+from haproxy_edge_minion.last_told import CONNECT_PATIENCE, LastTold, minion_process
 
 ACK = {"serves": {"default a/b": {"generation": 1, "digest": "x"}}, "problems": [], "state_needed": None, "sequence": 1}
 
@@ -21,7 +21,7 @@ class Time:
 
 @pytest.fixture
 def told(tmp_path):
-    return Told(tmp_path / "told", "7 100")
+    return LastTold(tmp_path / "told", "7 100")
 
 
 def test_the_same_again_is_no_news_whatever_else_the_run_did(told):
@@ -40,12 +40,12 @@ def test_another_state_is_news(told, change):
 
 def test_another_minion_process_tells_again(told):
     told.remember(ACK)
-    assert Told(told.path, "8 200").is_news(ACK)
+    assert LastTold(told.path, "8 200").is_news(ACK)
 
 
 def test_only_a_new_minion_waits_for_its_master_and_not_for_ever(tmp_path):
     time = Time()
-    new = Told(tmp_path / "told", "7 100", clock=time.clock, sleep=time.sleep)
+    new = LastTold(tmp_path / "told", "7 100", clock=time.clock, sleep=time.sleep)
     assert not new.tell(ACK, connected=lambda: False, send=lambda: pytest.fail("sent to nobody"))
     assert time.now >= CONNECT_PATIENCE
     began = time.now

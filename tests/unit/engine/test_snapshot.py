@@ -6,7 +6,7 @@ import json
 import re
 
 import pytest
-from haproxy_edge.model import Server, Snapshot, next_generation
+from haproxy_edge.snapshot import Server, Snapshot, next_generation
 from haproxy_edge_minion import snapshot as edge
 from hypothesis import given
 from hypothesis import strategies as st
