@@ -10,7 +10,7 @@ import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
-from bench.master_costs import Spent
+from bench.master_costs import MasterSpent
 
 # seconds: the clock of processes knows nothing shorter
 TICK = 1 / os.sysconf("SC_CLK_TCK")
@@ -24,7 +24,7 @@ class Cost:
     """
 
     edges: int
-    spent: Spent
+    spent: MasterSpent
     seconds: list[float] = field(default_factory=list)
     acks: list[dict[str, Any]] = field(default_factory=list)
     published_bytes: float = 0.0

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from bench.figures import Figure, figure
 from bench.hot import percentile
 from bench.result import Cell, Plot, Series, Table
-from bench.trees import Spent
+from bench.trees import WaySpent
 from lab.traffic import Record
 
 HOT, STATE = "ours, hot lane", "ours, state lane"
@@ -35,8 +35,8 @@ class Turn:
     began: float = 0.0
     ended: float = 0.0
     workers: int = 0
-    spent: Spent = field(default_factory=lambda: Spent(0.0, 0.0, 0.0))
-    rest: Spent = field(default_factory=lambda: Spent(0.0, 0.0, 0.0))
+    spent: WaySpent = field(default_factory=lambda: WaySpent(0.0, 0.0, 0.0))
+    rest: WaySpent = field(default_factory=lambda: WaySpent(0.0, 0.0, 0.0))
     master_mb: float = 0.0
     edge_mb: float = 0.0
     connections: int = 0

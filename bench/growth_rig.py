@@ -20,7 +20,7 @@ from bench.change_cost import Cost
 from bench.command import Say, undisturbed
 from bench.hot_fleet import PILLAR, PORTS
 from bench.likeness import Likeness
-from bench.master_costs import MasterCosts, Spent
+from bench.master_costs import MasterCosts, MasterSpent
 from bench.stand_ins import StandIns
 from lab import fabric
 from lab.cluster_objects import Endpoint, endpoint_slice
@@ -129,13 +129,13 @@ class Rig:
         self.returned = events.returns
         return events.borders["confirmed by all"], events.acks
 
-    def idle(self, service: str = SERVICE) -> Spent:
+    def idle(self, service: str = SERVICE) -> MasterSpent:
         """What is spent with nothing to do, after one change that pays what only the first one costs."""
         self.change("hot", service)
         time.sleep(self._aftermath)
         return self.costs.over(self._idle)
 
-    def cost(self, count: int, idle: Spent, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
+    def cost(self, count: int, idle: MasterSpent, *, lane: Lane = "hot", service: str = SERVICE) -> Cost:
         """So many changes, and what they cost."""
         if self.stand_ins:
             self.stand_ins.traffic()
@@ -149,7 +149,7 @@ class Rig:
         spent = self.costs.now().since(before).without(idle)
         return self._told(Cost(self.edges, spent, seconds, acks, engine_mb=self.costs.engine.resident_mb()))
 
-    def cost_of_orders(self, lane: Lane, edge: str, count: int, idle: Spent) -> float:
+    def cost_of_orders(self, lane: Lane, edge: str, count: int, idle: MasterSpent) -> float:
         """Processor time of the master for one order of one edge, when that alone gets so many of them; ms."""
         before = self.costs.now()
         for _ in range(count):

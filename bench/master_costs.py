@@ -9,26 +9,23 @@ import time
 from dataclasses import dataclass
 
 from bench.engine import pid_of_engine
-from bench.process import Process, spent
+from bench.process import Process, Spent, spent
 from lab.processes import session
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Processor seconds at a moment, or between two."""
+class MasterSpent(Spent):
+    """Of the engine's process, and of all others of the master."""
 
-    at: float
     engine: float
     master: float
 
-    def since(self, before: Spent) -> Spent:
-        """Between the two."""
-        return Spent(self.at - before.at, self.engine - before.engine, self.master - before.master)
-
-    def without(self, idle: Spent) -> Spent:
+    def without(self, idle: MasterSpent) -> MasterSpent:
         """What is left when so much of it would have been spent in the same time with nothing to do."""
         share = self.at / idle.at
-        return Spent(self.at, max(0.0, self.engine - idle.engine * share), max(0.0, self.master - idle.master * share))
+        return MasterSpent(
+            self.at, max(0.0, self.engine - idle.engine * share), max(0.0, self.master - idle.master * share)
+        )
 
 
 class MasterCosts:
@@ -38,12 +35,12 @@ class MasterCosts:
         self._leader = leader
         self.engine = Process(pid_of_engine(leader))
 
-    def now(self) -> Spent:
+    def now(self) -> MasterSpent:
         """Since all of it began; those of its processes that have ended count, too."""
         others = spent(pid for pid in session(self._leader) if pid != self.engine.pid)
-        return Spent(time.monotonic(), self.engine.cpu_seconds(), others)
+        return MasterSpent(time.monotonic(), self.engine.cpu_seconds(), others)
 
-    def over(self, seconds: float) -> Spent:
+    def over(self, seconds: float) -> MasterSpent:
         """In that time from now."""
         before = self.now()
         time.sleep(seconds)

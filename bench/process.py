@@ -10,12 +10,25 @@ import contextlib
 import os
 import time
 from collections.abc import Iterable
+from dataclasses import astuple, dataclass
 from pathlib import Path
+from typing import Self
 
 from lab.processes import LabError
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIB_IN_MB = 1024 / 1e6
+
+
+@dataclass(frozen=True)
+class Spent:
+    """Processor seconds at a moment (``at``, by ``time.monotonic()``), or between two; a kind says of whom."""
+
+    at: float
+
+    def since(self, before: Self) -> Self:
+        """Between the two; ``at`` is then the seconds between them."""
+        return type(self)(*(now - then for now, then in zip(astuple(self), astuple(before), strict=True)))
 
 
 class Process:

@@ -136,7 +136,7 @@ class Stage:
         with contextlib.suppress(LabError):
             self._owner.end()
 
-    def _rest(self, way: Way) -> comparison.Spent:
+    def _rest(self, way: Way) -> comparison.WaySpent:
         before = spent_so_far(way.leader(), self._lab.edges)
         time.sleep(REST)
         return spent_so_far(way.leader(), self._lab.edges).since(before)

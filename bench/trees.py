@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from bench.process import Process, spent
+from bench.process import Process, Spent, spent
 from lab.hosts import EdgeHost, children
 from lab.processes import LabError
 
@@ -21,16 +21,11 @@ _EVERY = 1.0
 
 
 @dataclass(frozen=True)
-class Spent:
-    """Processor seconds so far: the way's on the master, and of all edges together; ``at`` by ``time.monotonic()``."""
+class WaySpent(Spent):
+    """Of a way's own processes on the master, and of all edges together."""
 
-    at: float
     master: float
     edges: float
-
-    def since(self, before: Spent) -> Spent:
-        """The difference; ``at`` is the seconds between them."""
-        return Spent(self.at - before.at, self.master - before.master, self.edges - before.edges)
 
 
 def tree(leader: int) -> set[int]:
@@ -48,10 +43,10 @@ def inside(edge: EdgeHost) -> set[int]:
     return edge.pids("")
 
 
-def spent_so_far(leader: int | None, edges: Collection[EdgeHost]) -> Spent:
+def spent_so_far(leader: int | None, edges: Collection[EdgeHost]) -> WaySpent:
     """Of a way and the edges it is in charge of."""
     on_edges = sum(spent(inside(edge)) for edge in edges)
-    return Spent(time.monotonic(), spent(tree(leader)) if leader else 0.0, on_edges)
+    return WaySpent(time.monotonic(), spent(tree(leader)) if leader else 0.0, on_edges)
 
 
 def memory_mb(pids: Collection[int]) -> float:

@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from haproxy_edge.capped import capped
 from haproxy_edge.records import ChangeRecord, Serves
-from haproxy_edge.snapshot import Server, Snapshot
+from haproxy_edge.snapshot import Snapshot
 
 LONGEST = 200
 # of one change, so that a service of thousands does not make the history a burden
@@ -94,23 +95,13 @@ def differences(before: Snapshot | None, after: Snapshot) -> dict[str, list[str]
     old, new = _by_name(before), _by_name(after)
     drained = [name for name, state in new.items() if state == "draining" and old.get(name) == "ready"]
     return {
-        "added": _some(name for name in new if name not in old),
-        "drained": _some(drained),
-        "removed": _some(name for name in old if name not in new),
+        "added": capped(sorted(new.keys() - old.keys()), NAMES),
+        "drained": capped(sorted(drained), NAMES),
+        "removed": capped(sorted(old.keys() - new.keys()), NAMES),
     }
 
 
 def _by_name(snapshot: Snapshot | None) -> Mapping[str, str]:
     if snapshot is None:
         return {}
-    return {_name(server): server.state for servers in snapshot.ports.values() for server in servers}
-
-
-def _name(server: Server) -> str:
-    """As HAProxy calls it."""
-    return f"{server.pod}:{server.address}:{server.port}"
-
-
-def _some(names: Iterable[str]) -> list[str]:
-    ordered = sorted(names)
-    return ordered if len(ordered) <= NAMES else [*ordered[:NAMES], f"and {len(ordered) - NAMES} more"]
+    return {server.name: server.state for servers in snapshot.ports.values() for server in servers}

@@ -7,10 +7,11 @@ empty before its grace is over, no endpoint from where none may be. What is not 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from haproxy_edge.alarms import Alarms
+from haproxy_edge.capped import capped
 from haproxy_edge.holding import Holding
 from haproxy_edge.networks import Inside, inside
 from haproxy_edge.options import Options
@@ -133,7 +134,7 @@ class Services:
     def _allowed(self, service: str, ports: Ports, previous: Snapshot | None) -> Ports | None:
         """Without endpoints outside of the allowed networks; None when a port would lose all it has by that."""
         judged = inside(ports, self._options.allowed_networks.get(service))
-        self.refused[service] = _some(judged.refused)
+        self.refused[service] = tuple(capped(judged.refused, _NAMED))
         held = previous is None if judged.emptied else False
         held = held or any(previous is not None and previous.ports.get(name) for name in judged.emptied)
         self._holding.outside(service, self._wall() if held else None)
@@ -170,10 +171,4 @@ def _outside_message(judged: Inside, held: bool) -> tuple[str, ...]:
     if not judged.refused:
         return ()
     ending = "; none is left of a port, so edges keep its servers" if held else ""
-    return (f"outside of allowed_networks and left out: {', '.join(_some(judged.refused))}{ending}",)
-
-
-def _some(lines: Iterable[str]) -> tuple[str, ...]:
-    lines = tuple(lines)
-    more = (f"and {len(lines) - _NAMED} more",) if len(lines) > _NAMED else ()
-    return lines[:_NAMED] + more
+    return (f"outside of allowed_networks and left out: {', '.join(capped(judged.refused, _NAMED))}{ending}",)

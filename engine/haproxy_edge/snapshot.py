@@ -40,6 +40,11 @@ class Server:
     node: str = ""
     zone: str = ""
 
+    @property
+    def name(self) -> str:
+        """As HAProxy calls it."""
+        return f"{self.pod or 'endpoint'}:{self.address}:{self.port}"
+
     def as_json(self) -> dict[str, Any]:
         """The shape of a server in a snapshot."""
         return {

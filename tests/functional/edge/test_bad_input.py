@@ -7,43 +7,12 @@ import zlib
 from pathlib import Path
 
 import pytest
-from haproxy_edge_minion.snapshot import MAX_SERVERS
 
 from tests.functional.edge.backend import of
-from tests.unit.edge.material import raw, server, snapshot
+from tests.unit.edge.bad_snapshots import BAD_SNAPSHOTS, many, with_server
+from tests.unit.edge.material import server, snapshot
 
 MODULE = Path(__file__).parents[3] / "salt/states/_modules/haproxy_edge.py"
-
-
-def with_server(**changes):
-    return raw({"websecure": [server("10.42.0.6"), {**server("10.42.0.7"), **changes}]})
-
-
-def without(key):
-    return {name: value for name, value in raw({}).items() if name != key}
-
-
-def many(count):
-    return [server(f"10.{n >> 16}.{n >> 8 & 255}.{n & 255}") for n in range(1, count + 1)]
-
-
-BAD = [
-    pytest.param({**raw({}), "schema": 2}, "schema", id="unknown schema"),
-    pytest.param(without("digest"), "snapshot.digest", id="missing digest"),
-    pytest.param(without("ports"), "snapshot.ports", id="missing ports"),
-    pytest.param({**raw({}), "generation": "1"}, "generation", id="generation a text"),
-    pytest.param({**raw({}), "digest": "sha256:" + "0" * 64}, "digest", id="digest of something else"),
-    pytest.param(raw({"websecure": many(MAX_SERVERS + 1)}), "ports.websecure", id="more than the maximum"),
-    pytest.param(with_server(pod='a"b'), "ports.websecure[1].pod", id="quote"),
-    pytest.param(with_server(pod="a b"), "ports.websecure[1].pod", id="space"),
-    pytest.param(with_server(pod="a\n    server evil 10.0.0.1:1"), "ports.websecure[1].pod", id="line"),
-    pytest.param(with_server(node="a\x00"), "ports.websecure[1].node", id="control character"),
-    pytest.param(with_server(address="010.42.0.7"), "ports.websecure[1].address", id="not canonical"),
-    pytest.param(with_server(address="fd42:0::7"), "ports.websecure[1].address", id="not canonical, IPv6"),
-    pytest.param(with_server(address="10.42.0.7;shutdown"), "ports.websecure[1].address", id="a command"),
-    pytest.param(with_server(port=0), "ports.websecure[1].port", id="port 0"),
-    pytest.param(with_server(port=70000), "ports.websecure[1].port", id="port 70000"),
-]
 
 
 def compressed(text):
@@ -70,7 +39,7 @@ def sync(shared_rig):
 
 
 @pytest.mark.parametrize("packed", [str, compressed])
-@pytest.mark.parametrize(("bad", "field"), BAD)
+@pytest.mark.parametrize(("bad", "field"), BAD_SNAPSHOTS)
 def test_a_bad_snapshot_among_good_ones_refuses_the_order_and_changes_nothing(shared_rig, sync, bad, field, packed):
     before = everything(shared_rig)
     told = sync(packed(json.dumps({"order": "x", "snapshots": [snapshot(server("10.42.0.9")), json.dumps(bad)]})))

@@ -9,7 +9,7 @@ import pytest
 from bench import comparison
 from bench.comparison import HOT, POLLING, RESTART, STATE, USUAL, Account, Turn, mirrored, moment
 from bench.result import Result
-from bench.trees import Spent
+from bench.trees import WaySpent
 from lab.traffic import Record
 
 
@@ -18,7 +18,7 @@ def record(start, *, end=None, pod="app-1", error="", place="edge1/ipv4"):
 
 
 def account(way, *seconds, **turn):
-    spent, rest = turn.pop("spent", Spent(10.0, 2.0, 3.0)), turn.pop("rest", Spent(4.0, 0.2, 0.4))
+    spent, rest = turn.pop("spent", WaySpent(10.0, 2.0, 3.0)), turn.pop("rest", WaySpent(4.0, 0.2, 0.4))
     return Account(way, [Turn(list(seconds), spent=spent, rest=rest, **turn)])
 
 
@@ -71,7 +71,7 @@ def test_what_is_used_at_rest_is_no_cost_of_a_change():
 
 
 def test_a_change_never_costs_less_than_nothing():
-    assert account(POLLING, 3.0, spent=Spent(10.0, 0.1, 0.1)).per_change("edges") == 0.0
+    assert account(POLLING, 3.0, spent=WaySpent(10.0, 0.1, 0.1)).per_change("edges") == 0.0
 
 
 def test_turns_of_a_way_add_up():

@@ -6,13 +6,13 @@ import pytest
 
 from bench.change_cost import Cost
 from bench.growth import Axis, figures_of, plots, table
-from bench.master_costs import Spent
+from bench.master_costs import MasterSpent
 from bench.result import Result
 
 
 def cost(edges=4, *, engine=0.01, master=0.04, seconds=1.0):
     acks = [{"edge": "edge1", "ms": 10.0}, {"edge": "stand-in-001", "ms": 900.0}]
-    return Cost(edges, Spent(10.0, engine, master), [seconds, seconds], acks, engine_mb=90.0)
+    return Cost(edges, MasterSpent(10.0, engine, master), [seconds, seconds], acks, engine_mb=90.0)
 
 
 def axis(name="edges", sizes=(4, 50, 200), *, power=1.0, state=10.0):
@@ -30,12 +30,12 @@ def by_name(axes):
 
 
 def test_what_idling_costs_is_not_the_change_s():
-    spent = Spent(20.0, engine=0.5, master=3.0).without(Spent(5.0, engine=0.1, master=0.25))
+    spent = MasterSpent(20.0, engine=0.5, master=3.0).without(MasterSpent(5.0, engine=0.1, master=0.25))
     assert (spent.engine, spent.master) == pytest.approx((0.1, 2.0))
 
 
 def test_less_than_idling_is_nothing_and_never_below():
-    assert Spent(20.0, 0.1, 0.1).without(Spent(5.0, 0.1, 0.1)).engine == 0.0
+    assert MasterSpent(20.0, 0.1, 0.1).without(MasterSpent(5.0, 0.1, 0.1)).engine == 0.0
 
 
 def test_a_cost_is_of_one_change_and_one_edge():

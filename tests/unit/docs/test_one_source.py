@@ -42,8 +42,11 @@ def test_master_and_edge_describe_a_snapshot_by_the_same_words(word):
     assert getattr(snapshot, word) == getattr(on_edge, word)
 
 
-def test_master_and_edge_have_a_server_of_the_same_fields():
-    assert tuple(snapshot.Server("10.42.0.7", 8443).as_json()) == on_edge.Server._fields
+@pytest.mark.parametrize("pod", ["traefik-1", ""])
+def test_a_server_has_the_same_fields_and_the_same_name_to_master_and_edge(pod):
+    server = snapshot.Server("10.42.0.7", 8443, pod=pod)
+    assert tuple(server.as_json()) == on_edge.Server._fields
+    assert on_edge.Server(**server.as_json()).name == server.name
 
 
 def test_the_short_form_of_a_pillar_means_the_same_service_to_master_and_edge():
