@@ -12,9 +12,13 @@ import time
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass
 from pathlib import Path
-from typing import Self
+from typing import TYPE_CHECKING
 
 from lab.processes import LabError
+
+if TYPE_CHECKING:
+    # Python 3.10 has none
+    from typing import Self
 
 _TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIB_IN_MB = 1024 / 1e6

@@ -60,9 +60,9 @@ def test_a_change_that_was_lost_with_its_master_between_event_and_job_arrives_al
     wait_for(lambda: world.store.snapshot("default", SERVICE).generation != before, 60, "the change to be stored")
     world.lab.master.kill()
     unchanged = world.quiet(0)
+    world.lab.master.start()
     for edge in world.lab.edges:
         edge.run(["systemctl", "start", "salt-minion"])
-    world.lab.master.start()
     world.await_servers(world.pods[:1])
 
     assert all(pod.name in text for text in unchanged for pod in world.pods)
