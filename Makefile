@@ -3,7 +3,8 @@
 # every target below that `make` lists: some have the name of a folder
 .PHONY: $(shell sed -n 's/^\([a-z-]*\):.*\#\# .*/\1/p' $(MAKEFILE_LIST))
 
-PYTHON := .venv/bin/python
+# not PYTHON: that one is for lab/bootstrap, from the environment or the command line, and would stand in every recipe
+VENV_PYTHON := .venv/bin/python
 EDGE := salt/states/_utils/haproxy_edge_minion
 
 # Only a value given on make's command line counts: a KUBECONFIG that happens to be in the environment must not
@@ -20,23 +21,23 @@ venv: ## make .venv with the project in it; as root also install what the lab ne
 	@lab/bootstrap
 
 demo: venv ## the main job before your eyes; KEEP=1 leaves the lab up, LANE=state goes by state.apply, KUBECONFIG=file watches your own cluster
-	@$(PYTHON) -m lab demo --started $(STARTED) $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
+	@$(VENV_PYTHON) -m lab demo --started $(STARTED) $(if $(KEEP_GIVEN),--keep) $(if $(LANE),--lane '$(LANE)') $(if $(KUBECONFIG_GIVEN),--kubeconfig '$(KUBECONFIG_GIVEN)')
 
 test: venv ## unit, functional, end to end; ARGS='-k name' for some; CI=true: nothing may be left out
 	@lab/bootstrap tests
-	@$(PYTHON) -m pytest $(ARGS)
+	@$(VENV_PYTHON) -m pytest $(ARGS)
 
 unit: venv ## unit tests alone: half a minute, no root, nothing to install; ARGS='-k name' for some
-	@$(PYTHON) -m pytest tests/unit $(ARGS)
+	@$(VENV_PYTHON) -m pytest tests/unit $(ARGS)
 
 chaos: venv ## the fault suite in the lab, under load; keeps docs/reliability.md; ARGS='-k name --repeat 5'
-	@$(PYTHON) -m chaos $(ARGS)
+	@$(VENV_PYTHON) -m chaos $(ARGS)
 
 test-image: venv ## as root: build the image of the master and run it as a pod would; the first time some minutes
-	@$(PYTHON) -m pytest tests/image $(ARGS)
+	@$(VENV_PYTHON) -m pytest tests/image $(ARGS)
 
 docs: venv ## the documentation as a site, in docs/_build; a warning is an error
-	@$(PYTHON) -m sphinx -b html -q -W --keep-going docs docs/_build
+	@$(VENV_PYTHON) -m sphinx -b html -q -W --keep-going docs docs/_build
 	@echo "docs/_build/index.html"
 
 # each of them is run, whatever the one before said
@@ -49,37 +50,37 @@ lint: venv ## ruff, mypy --strict, import-linter, changelog fragments; make form
 	[ $$failed = 0 ] || { echo 'lint: make format mends what ruff can mend; the rest is told above' >&2; exit 1; }
 
 format: venv ## let ruff write the code as lint wants it
-	@$(PYTHON) -m ruff check --fix-only --quiet .
-	@$(PYTHON) -m ruff format .
+	@$(VENV_PYTHON) -m ruff check --fix-only --quiet .
+	@$(VENV_PYTHON) -m ruff format .
 
 bench-engine: venv ## memory and processor time of the engine with 1,000 endpoints
-	@$(PYTHON) -m bench.engine
+	@$(VENV_PYTHON) -m bench.engine
 
 bench-operate: venv ## how long salt-run haproxy_edge.status takes on a big fleet; ARGS=--doctor: the doctor on the lab, too
-	@$(PYTHON) -m bench.operate $(ARGS)
+	@$(VENV_PYTHON) -m bench.operate $(ARGS)
 
 fuzz: venv ## 100,000 cases of what comes from outside, judged by haproxy -c; ARGS='--cases 1000 --only pillar'
-	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m fuzz $(ARGS)
+	@PYTHONPATH=$(dir $(EDGE)) $(VENV_PYTHON) -m fuzz $(ARGS)
 
 bench: venv ## all benchmarks, about 50 minutes as root; writes docs/benchmarks.md; ARGS='--only growth', --quick, --page
 	@lab/bootstrap bench
-	@$(PYTHON) -m bench $(ARGS)
+	@$(VENV_PYTHON) -m bench $(ARGS)
 
 bench-hot: venv ## how long a change of pods takes, beside a test.ping; CHANGES=20 is a quick look
-	@$(PYTHON) -m bench.hot $(if $(CHANGES),--changes '$(CHANGES)')
+	@$(VENV_PYTHON) -m bench.hot $(if $(CHANGES),--changes '$(CHANGES)')
 
 bench-metrics: venv ## memory and processor time that metrics and status page cost the engine
-	@$(PYTHON) -m bench.metrics
+	@$(VENV_PYTHON) -m bench.metrics
 
 screenshot: venv ## docs/status-page.png, of the status page on the lab's own data
 	@lab/bootstrap tests
-	@$(PYTHON) -m lab.screenshot
+	@$(VENV_PYTHON) -m lab.screenshot
 
 soak: venv ## 50,000 random steps on real HAProxy, 2.6 and 3.0, parity after each; ARGS='--steps 5000'
-	@PYTHONPATH=$(dir $(EDGE)) $(PYTHON) -m tests.functional.edge.soak $(ARGS)
+	@PYTHONPATH=$(dir $(EDGE)) $(VENV_PYTHON) -m tests.functional.edge.soak $(ARGS)
 
 matrix: venv ## unit and functional tests on each Salt and Python found here; writes docs/support.md
-	@$(PYTHON) -m nox --noxfile noxfile.py $(ARGS)
+	@$(VENV_PYTHON) -m nox --noxfile noxfile.py $(ARGS)
 
 changelog: ## move the fragments of changelog.d into CHANGELOG.md
 	@python3 tools/changelog.py gather
@@ -95,7 +96,7 @@ generated: modules-digest ## what is made of the code: that digest, the tables o
 	@python3 -m tests.field_failures
 
 lab: venv ## start the lab: edges, master, cluster, pods
-	@$(PYTHON) -m lab up
+	@$(VENV_PYTHON) -m lab up
 
 clean-lab: venv ## take the lab down
-	@$(PYTHON) -m lab down
+	@$(VENV_PYTHON) -m lab down

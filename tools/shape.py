@@ -1,6 +1,6 @@
 """The shape of the tree in figures: how much there is, how long its pieces are, who imports whom.
 
-``python tools/shape.py`` for the tree as it is, ``python tools/shape.py REVISION`` for another one beside it. It reads
+``.venv/bin/python tools/shape.py`` for the tree as it is, with a revision of git for another one beside it. It reads
 and counts only; what is good is for people to say.
 """
 
@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 ROOT = Path(__file__).resolve().parent.parent
 MASTER, EDGE = "engine/haproxy_edge", "salt/states/_utils/haproxy_edge_minion"
@@ -124,8 +125,14 @@ def _top(module: str) -> str:
 def _at(revision: str, folder: Path) -> Path:
     archive = subprocess.run(["git", "-C", ROOT, "archive", revision], check=True, capture_output=True).stdout
     with tarfile.open(fileobj=io.BytesIO(archive)) as tar:
-        tar.extractall(folder, filter="data")
+        _extract(tar, folder)
     return folder
+
+
+def _extract(tar: tarfile.TarFile, folder: Path) -> None:
+    # Debian 12's Python 3.11.2 knows no filter, and newer ones warn without; what git packs is our own
+    filtered: dict[str, Any] = {"filter": "data"} if hasattr(tarfile, "data_filter") else {}
+    tar.extractall(folder, **filtered)
 
 
 def main() -> int:

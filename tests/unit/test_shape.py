@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tarfile
+
 import pytest
 
 from tools import shape
@@ -36,3 +38,15 @@ def test_imports_from_one_package_to_another_are_counted_once(tree):
     (tree / "lab").mkdir()
     (tree / "lab/master.py").write_text("from haproxy_edge import model\nfrom haproxy_edge.store import two\n")
     assert shape.measure(tree)["imports between packages"] == 1
+
+
+class TarOfOldPython:
+    def extractall(self, path):
+        self.unpacked = path
+
+
+def test_another_revision_is_unpacked_by_a_python_without_filters_of_tar(tmp_path, monkeypatch):
+    monkeypatch.delattr(tarfile, "data_filter", raising=False)
+    tar = TarOfOldPython()
+    shape._extract(tar, tmp_path)
+    assert tar.unpacked == tmp_path
