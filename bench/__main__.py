@@ -15,9 +15,9 @@ from pathlib import Path
 
 from bench import page
 from bench.command import Interrupted, on_interrupt
-from bench.figures import show
 from bench.parts import PARTS, ROOT, measure
 from bench.result import Malformed
+from lab.figures import show
 
 
 def measured(names: Sequence[str], folder: Path, *, quick: bool) -> list[str]:

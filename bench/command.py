@@ -16,9 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
-from bench.figures import Figure, show
 from bench.machine import facts
 from bench.result import Result
+from lab.figures import Figure, show
 from lab.kubeapi.client import ApiFailure
 from lab.processes import LabError
 

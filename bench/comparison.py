@@ -10,10 +10,9 @@ import statistics
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from bench.figures import Figure, figure
-from bench.hot import percentile
 from bench.result import Cell, Plot, Series, Table
 from bench.trees import WaySpent
+from lab.figures import Figure, figure, percentile
 from lab.traffic import Record
 
 HOT, STATE = "ours, hot lane", "ours, state lane"

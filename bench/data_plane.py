@@ -20,9 +20,9 @@ from typing import Any
 from bench.certainty import median_interval
 from bench.clients import Fire, Shot, ensure_tools, kept_connections, new_connections
 from bench.command import Say, run_part, undisturbed
-from bench.figures import Figure, figure
 from bench.process import spent
 from bench.result import Plot, Result, Series, Table
+from lab.figures import Figure, figure
 from lab.pods import DIRECT, Pod
 from lab.processes import wait_for
 from lab.topology import SERVICE, Lab, down

@@ -20,11 +20,11 @@ from typing import Any
 from haproxy_edge.options import check
 
 from bench.command import Say, run, undisturbed
-from bench.figures import Figure, figure
 from bench.lone_master import START_PATIENCE, LoneMaster
 from bench.process import Process
 from lab.cluster import ENGINE, Cluster, free_port
 from lab.cluster_objects import PORTS, Endpoint, endpoint_slice
+from lab.figures import Figure, figure
 from lab.kubeapi.resources import object_path
 from lab.master import CHECKOUT
 from lab.processes import LabError, session, title, wait_for

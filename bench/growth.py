@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 
 from bench.change_cost import Cost
 from bench.command import Say, run_part
-from bench.figures import Figure, figure
 from bench.fit import Point, fitted, last_step
 from bench.growth_rig import AFTERMATH, IDLE, Rig
 from bench.result import Plot, Result, Series, Table
+from lab.figures import Figure, figure
 from lab.topology import SERVICE, Lab
 
 LANES = ("hot", "state")

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from bench.figures import Figure
 from bench.result import Result
+from lab.figures import Figure
 
 # part, a piece of the figure's name, and how it reads; all pieces must name one figure each (a test sees to it)
 CHOSEN: tuple[tuple[str, str, str], ...] = (

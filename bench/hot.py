@@ -17,9 +17,9 @@ from dataclasses import dataclass, field
 
 from bench.borders import RUNTIME_STEP
 from bench.command import Say, run
-from bench.figures import Figure, figure
 from bench.hot_fleet import PILLAR, Fleet, Moved
 from bench.hot_kills import abrupt_kills
+from lab.figures import Figure, figure, percentile
 from lab.hosts import EdgeHost
 from lab.processes import LabError
 from lab.topology import Lab
@@ -47,11 +47,6 @@ class Series:
     def ping(self) -> float:
         """The median round trip."""
         return statistics.median(self.pings)
-
-
-def percentile(values: Sequence[float], percent: float) -> float:
-    """The smallest value that so many percent of all do not exceed."""
-    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def measured(fleet: Fleet, count: int, say: Say, *, what: str, watch: EdgeHost | None = None) -> Series:

@@ -8,8 +8,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 
-from bench.figures import Figure, figure
 from bench.hot_fleet import Fleet
+from lab.figures import Figure, figure
 
 KILLS = 5
 # seconds until the cluster no longer lists a pod that died, and until the last connection to it has shown its fate

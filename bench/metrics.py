@@ -15,8 +15,8 @@ from pathlib import Path
 
 from bench.command import Say, run
 from bench.engine import ENDPOINTS, SETTLE, Bench
-from bench.figures import Figure, figure
 from lab.cluster import free_port
+from lab.figures import Figure, figure
 
 SCRAPES, PAGES = 100, 8
 # seconds: how long pages stay open, and how long nobody looks

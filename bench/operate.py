@@ -16,15 +16,15 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from bench.command import Say, run
-from bench.figures import Figure, figure
 from bench.lone_master import START_PATIENCE, LoneMaster
+from lab.demo import start
+from lab.doctor_faults import GROUPS, planted, visit
+from lab.figures import Figure, figure
 from lab.processes import LabError, wait_for
-
-if TYPE_CHECKING:
-    from lab.topology import Lab
+from lab.topology import Lab, down
 
 EDGES, SERVICES, RUNS = 200, 50, 9
 
@@ -147,8 +147,6 @@ def status_figures(say: Say) -> list[Figure]:
 
 def _visit(lab: Lab) -> tuple[float, list[dict[str, Any]]]:
     """(seconds from the command to its end, findings)"""
-    from tests.e2e.doctor_faults import visit
-
     began = time.monotonic()
     findings = visit(lab)
     return time.monotonic() - began, findings
@@ -156,11 +154,7 @@ def _visit(lab: Lab) -> tuple[float, list[dict[str, Any]]]:
 
 def doctor_figures(say: Say) -> list[Figure]:
     """A visit to the healthy lab, and one per planted fault."""
-    from lab import topology
-    from lab.demo import start
-    from tests.e2e.doctor_faults import GROUPS, planted
-
-    lab = topology.Lab()
+    lab = Lab()
     faults = [fault for group in GROUPS.values() for fault in group]
     try:
         pods = start(lab)
@@ -181,7 +175,7 @@ def doctor_figures(say: Say) -> list[Figure]:
                 named += seen
                 say(f"{'named' if seen else 'NOT NAMED'}: {fault.name}")
     finally:
-        topology.down()
+        down()
     return [
         figure("doctor on the lab, salt-run included", "<= 20", round(took, 1), "s"),
         figure("doctor while faults are planted, the longest visit", "<= 20", round(longest, 1), "s"),

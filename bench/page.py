@@ -9,11 +9,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from bench.figures import Figure
 from bench.headline import headline
 from bench.parts import PARTS, ROOT
 from bench.plots import draw, number
 from bench.result import Cell, Plot, Result, Table
+from lab.figures import Figure
 
 KEPT, PAGE, README = ROOT / "docs/benchmarks", ROOT / "docs/benchmarks.md", ROOT / "README.md"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"

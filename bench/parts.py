@@ -14,9 +14,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from bench.command import Interrupted, undisturbed
-from bench.figures import Figure
 from bench.machine import facts
 from bench.result import Malformed, Result
+from lab.figures import Figure
 
 ROOT = Path(__file__).parent.parent
 # seconds that an interrupted part may take to take its lab down

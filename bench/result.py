@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from bench.figures import Figure, aligned, meets
+from lab.figures import Figure, aligned, meets
 
 KINDS = ("bars", "lines", "loglog", "waterfall", "cdf")
 Cell = str | int | float | bool | None

@@ -17,13 +17,12 @@ from typing import Any
 
 from bench.certainty import Slope, slope
 from bench.command import Say, run_part, undisturbed
-from bench.figures import Figure, figure
-from bench.hot import percentile
 from bench.phases import ENGINE, Meter, Phase
 from bench.result import Plot, Result, Series, Table
 from chaos.stage import Stage
 from chaos.storm import Storm, quiet, storm
 from lab.demo import start
+from lab.figures import Figure, figure, percentile
 from lab.processes import LabError, wait_for
 from lab.topology import SERVICE, Lab, down
 

@@ -16,14 +16,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bench.command import Say, run_part
-from bench.figures import figure
-from bench.hot import percentile
 from bench.hot_fleet import PILLAR, Fleet, Moved
 from bench.inotify import CREATED, MOVED_IN, OPENED, REMOVED, Seen, Watches
 from bench.judging import ROUNDS, Judging, judging
 from bench.judging import table as judging_table
 from bench.result import Plot, Result, Series, Table
 from bench.way import AFTERWARDS, OURS, SALT, WAY, OnEdge, Step, Unseen, by_owner, costs, largest, medians, on_edge
+from lab.figures import figure, percentile
 from lab.hosts import EdgeHost
 from lab.master import CHECKOUT
 from lab.processes import RUN, LabError

@@ -11,13 +11,13 @@ import os
 import sys
 import time
 
-from bench.figures import show
 from chaos import api, edge, engine, hostile, master, report
 from chaos.fault import Fault, Outcome
 from chaos.runner import run
 from chaos.stage import PILLAR, Stage
 from lab import topology
 from lab.demo import start
+from lab.figures import show
 from lab.image import say
 from lab.master import CHECKOUT, Master
 from lab.processes import RUN, LabError

@@ -12,12 +12,12 @@ import re
 import signal
 import sys
 
-from bench.hot import percentile
 from chaos import storm
 from chaos.engines.k8s_endpoints_under_fire import AFTER_DOORBELL, AFTER_STORE, BEFORE_STORE
 from chaos.fault import Fault
 from chaos.stage import Stage
 from lab import fabric
+from lab.figures import percentile
 from lab.processes import RUN, LabError, end, netns, spawn
 
 KILL_AT = RUN / "kill-at"

@@ -10,8 +10,8 @@ import statistics
 from collections.abc import Sequence
 from pathlib import Path
 
-from bench.figures import Figure, figure
 from chaos.fault import Fault, Outcome
+from lab.figures import Figure, figure
 
 PAGE = Path(__file__).parent.parent / "docs/reliability.md"
 _BEGIN, _END = "<!-- make chaos: begin -->", "<!-- make chaos: end -->"

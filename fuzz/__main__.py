@@ -19,9 +19,9 @@ from random import SystemRandom
 import hypothesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from bench.figures import Figure, figure, show
 from fuzz.haproxy import PROGRAM
 from fuzz.targets import TARGETS, Target
+from lab.figures import Figure, figure, show
 
 CASES = 100_000
 # cases of one hypothesis run: its memory of what it tried grows with them

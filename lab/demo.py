@@ -11,8 +11,8 @@ import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from bench.figures import Figure, figure
 from lab import image
+from lab.figures import Figure, figure
 from lab.follow import follow
 from lab.image import say
 from lab.pods import Pod

@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
+from lab.doctor_faults import GROUPS, planted, visit
 from lab.processes import wait_for
-from tests.e2e.doctor_faults import GROUPS, planted, visit
 
 
 @pytest.fixture(scope="module")

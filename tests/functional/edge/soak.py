@@ -13,7 +13,7 @@ from pathlib import Path
 from hypothesis import settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from bench.figures import figure, show
+from lab.figures import figure, show
 from tests.functional.edge.binaries import RELEASES, haproxy, version
 from tests.functional.edge.machine import SETTINGS, EdgeMachine
 

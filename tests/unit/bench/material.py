@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from bench.figures import figure
 from bench.result import Plot, Result, Series, Table
+from lab.figures import figure
 
 LOGLOG = Plot(
     "growth-endpoints",

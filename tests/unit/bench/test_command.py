@@ -9,9 +9,9 @@ import signal
 import pytest
 
 from bench import command
-from bench.figures import figure
 from bench.machine import facts
 from bench.result import Result
+from lab.figures import figure
 from lab.processes import LabError
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from bench.hot import Series, figures_of_changes, figures_of_growth, figures_of_largest, percentile
+from bench.hot import Series, figures_of_changes, figures_of_growth, figures_of_largest
 from bench.hot_fleet import Moved
+from lab.figures import percentile
 
 
 def series(*seconds, ping=0.1, acks=(), job_mb=0.0):

@@ -6,7 +6,7 @@ import pytest
 
 from bench import headline as headlines
 from bench import page
-from bench.figures import figure
+from lab.figures import figure
 from tests.unit.bench.material import BARS, LOGLOG, result
 
 

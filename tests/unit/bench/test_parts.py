@@ -9,9 +9,9 @@ import pytest
 
 from bench import __main__ as command
 from bench import page, parts
-from bench.figures import figure
 from bench.parts import PARTS, ROOT, Part, figures_of
 from bench.result import Malformed, Result
+from lab.figures import figure
 from tests.unit.bench.material import result
 
 

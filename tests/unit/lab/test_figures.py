@@ -7,7 +7,7 @@ import json
 
 import pytest
 
-from bench.figures import Figure, figure, meets, show, table
+from lab.figures import Figure, figure, meets, show, table
 
 
 @pytest.mark.parametrize(

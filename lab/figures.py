@@ -6,6 +6,7 @@ Pure but for the printing. It must never round: a value is rounded before it is 
 from __future__ import annotations
 
 import json
+import math
 import operator
 import sys
 from collections.abc import Callable, Sequence
@@ -48,6 +49,11 @@ def meets(goal: str, measured: float) -> bool:
         return bool(_COMPARISONS[sign](measured, float(limit)))
     except ValueError as error:
         raise ValueError(f"goal {goal!r}: {limit!r} is not a number; write for example '<= 130'") from error
+
+
+def percentile(values: Sequence[float], percent: float) -> float:
+    """The smallest value that so many percent of all do not exceed."""
+    return sorted(values)[max(0, math.ceil(len(values) * percent / 100) - 1)]
 
 
 def table(figures: Sequence[Figure]) -> str:

@@ -1,6 +1,7 @@
 """Faults of every part of the chain, planted on the running lab and taken back, and what the doctor has to say of each.
 
-They come in groups, one visit each: a doctor has to name all that is wrong, not only the first.
+They come in groups, one visit each: a doctor has to name all that is wrong, not only the first. Tests and
+the bench plant the same ones. None may ever outlast its context.
 """
 
 from __future__ import annotations
