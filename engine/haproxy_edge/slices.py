@@ -195,10 +195,15 @@ def _addresses_to_use(addresses: Any, where: str, warnings: list[str]) -> Iterat
         except ValueError:
             warnings.append(f"{where}.addresses: {address!r} is not an IP address")
             continue
-        if "%" in str(parsed) or parsed.is_unspecified or parsed.is_multicast:
+        if "%" in str(parsed) or parsed.is_multicast or parsed.is_unspecified or _is_ipv4_compatible(parsed):
             warnings.append(f"{where}.addresses: {address!r} is not an address to connect to")
         else:
             yield parsed
+
+
+def _is_ipv4_compatible(address: IPv4Address | IPv6Address) -> bool:
+    """Of ``::/96``, deprecated by RFC 4291 2.5.5.1: HAProxy writes it otherwise than Python, so an edge refuses it."""
+    return address.version == 6 and int(address) < 2**32
 
 
 def _plain(value: Any, where: str, warnings: list[str]) -> str:

@@ -6,11 +6,20 @@ import itertools
 import json
 import secrets
 import socket
+from ipaddress import IPv6Address
 from pathlib import Path
+
+from hypothesis import strategies as st
 
 TEMPLATE = Path(__file__).parents[3] / "salt/states/haproxy/files/haproxy.cfg.jinja"
 
 _GENERATIONS = itertools.count(1764000000000)
+
+# 16 bits, often zero: where zeros stand decides how an address is written
+_hextets = st.sampled_from([0, 0, 0, 0xFFFF, 1]) | st.integers(0, 0xFFFF)
+ipv6_addresses = st.lists(_hextets, min_size=8, max_size=8).map(
+    lambda words: IPv6Address(b"".join(word.to_bytes(2, "big") for word in words))
+)
 
 
 def server(address="10.42.0.7", port=8443, *, pod="traefik-1", state="ready", node="k3s-1", zone=""):

@@ -1,12 +1,15 @@
 """Snapshots are checked as if the master could be wrong."""
 
 import json
+import socket
+from ipaddress import IPv6Address
 
 import pytest
 from haproxy_edge_minion.snapshot import MAX_SERVERS, SnapshotError, check
+from hypothesis import example, given
 
 from tests.unit.edge.bad_snapshots import BAD_SNAPSHOTS, many
-from tests.unit.edge.material import raw, server, snapshot
+from tests.unit.edge.material import ipv6_addresses, raw, server, snapshot
 
 
 def test_a_good_snapshot_gives_its_servers():
@@ -29,6 +32,20 @@ def test_a_bad_snapshot_is_refused_whole_naming_the_field(bad, field):
     with pytest.raises(SnapshotError) as refusal:
         check(json.dumps(bad))
     assert str(refusal.value).startswith(f"{field}: ")
+
+
+@given(ipv6_addresses)
+@example(IPv6Address("::1:5"))
+@example(IPv6Address("::ffff:10.42.0.7"))
+def test_an_ipv6_address_is_taken_only_as_haproxy_writes_it(address):
+    """Else what runs would for ever look as if it were at another address, and each reconcile reload."""
+    written = socket.inet_ntop(socket.AF_INET6, address.packed)
+    try:
+        check(snapshot(server(str(address))))
+    except SnapshotError as refusal:
+        assert address.is_multicast or int(address) >> 32 in (0, 0xFFFF), refusal
+    else:
+        assert written == str(address)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "null", '{"schema": 1', "[" * 100_000, None, 7])

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import json
+from ipaddress import IPv6Address
 
 import pytest
 from haproxy_edge.snapshot import Snapshot
 from haproxy_edge_minion import snapshot as edge
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
+from tests.unit.edge.material import ipv6_addresses
 from tests.unit.engine.material import SERVICE, a_slice, endpoint, merge, places, states
 
 OLD, NEW = "10.42.0.7", "10.42.0.8"
@@ -208,3 +210,14 @@ def test_every_snapshot_passes_the_check_of_the_edge(slices):
     assert {name: [server.address for server in servers] for name, servers in checked.ports.items()} == {
         name: [server.address for server in servers] for name, servers in ports.items()
     }
+
+
+@given(ipv6_addresses)
+@example(IPv6Address("::1:5"))
+@example(IPv6Address("::ffff:10.42.0.7"))
+def test_an_address_that_an_edge_refuses_is_left_out_and_said(address):
+    slices = [a_slice(endpoint(str(address)))]
+    merged = merge(slices)
+    edge.check(text_of(slices))
+
+    assert bool(merged.ports) != bool(merged.warnings)

@@ -82,6 +82,7 @@ def test_a_service_whose_slices_have_no_ports_is_empty():
         pytest.param(a_slice(endpoint("fe80::1%eth0")), "endpoints[0].addresses", id="scope"),
         pytest.param(a_slice(endpoint("0.0.0.0")), "endpoints[0].addresses", id="unspecified"),
         pytest.param(a_slice(endpoint("ff02::1")), "endpoints[0].addresses", id="multicast"),
+        pytest.param(a_slice(endpoint("::1:5")), "endpoints[0].addresses", id="IPv4-compatible"),
         pytest.param(a_slice(endpoint("10.42.0.7\nserver x")), "endpoints[0].addresses", id="a line in an address"),
     ],
 )

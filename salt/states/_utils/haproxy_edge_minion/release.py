@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "64f3ee480047e6c23a7a50a49324ab045b0caa0945a8b7a0b5b962f7f7e3aa17"
+MODULES = "fc472c4ecb952baefd48b3585fe2ba942ec114944e608fa8be2a6166c2c0a8b4"

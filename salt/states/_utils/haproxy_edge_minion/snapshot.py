@@ -32,8 +32,12 @@ _KEYS = frozenset(("schema", "cluster", "service", "generation", "digest", "port
 # first bytes of 224.0.0.0/4
 _MULTICAST_IPV4 = range(224, 240)
 
+# first 12 bytes of ::/96 and ::ffff:0:0/96: HAProxy's inet_ntop writes these otherwise than Python does, and what runs
+# would for ever look as if it were at another address
+_IPV4_AS_IPV6 = (bytes(12), bytes(10) + b"\xff\xff")
+
 # version, packed address, port: what servers are sorted by
-Place = tuple[int, bytes, int]
+SortKey = tuple[int, bytes, int]
 
 
 class SnapshotError(ValueError):
@@ -107,18 +111,18 @@ def _servers(port_name: str, raw: Any) -> tuple[Server, ...]:
     servers, order = [], []
     for index, item in enumerate(raw):
         try:
-            server, place = _server(item)
+            server, sort_key = _server(item)
         except SnapshotError as error:
             raise SnapshotError(f"{where}[{index}]{error}") from None
         servers.append(server)
-        order.append(place)
+        order.append(sort_key)
     _expect(
         all(a < b for a, b in itertools.pairwise(order)), where, len(order), "not sorted by address and port, or twice"
     )
     return tuple(servers)
 
 
-def _server(raw: Any) -> tuple[Server, Place]:
+def _server(raw: Any) -> tuple[Server, SortKey]:
     """Fields in messages begin with a dot: where the server stands is for the caller to say, and only if need be."""
     raw = _mapping(raw, "", _SERVER_KEYS)
     _expect(raw["state"] in STATES, ".state", raw["state"], f"not one of {', '.join(STATES)}")
@@ -178,7 +182,7 @@ def _packed_ipv6(value: Any, where: str) -> bytes:
         address = None
     _expect(address is not None and str(address) == value, where, value, "not a canonical IP address")
     assert address is not None
-    _expect_place(address.is_unspecified or address.is_multicast, value, where)
+    _expect_place(address.packed[:12] in _IPV4_AS_IPV6 or address.is_multicast, value, where)
     return address.packed
 
 
