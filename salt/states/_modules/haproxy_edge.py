@@ -80,7 +80,9 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     with locked(edge.paths.state):
         done = returns.served(edge, edge.serve)
         done["problems"] = done["problems"] or edge.verify()
-        return {**done, "ack": _returned(edge, "state", done=done["reason"] or "", problems=done["problems"])}
+        # `configure` has told people what stands in the way, and its problems go into no acknowledgement
+        problems = [*edge.standing, *done["problems"]]
+        return {**done, "ack": _returned(edge, "state", done=done["reason"] or "", problems=problems)}
 
 
 def sync(payload: Any) -> dict[str, Any]:
@@ -125,7 +127,8 @@ def ack() -> dict[str, Any]:
     """
     edge = _edge()
     with locked(edge.paths.state):
-        return _acknowledged(edge, "edge")
+        differences = edge.verify()
+        return _returned(edge, "edge", problems=[*edge.standing, *differences])
 
 
 def verify() -> dict[str, Any]:

@@ -1,13 +1,17 @@
 """A rig for each test, and pods behind it."""
 
 import contextlib
+import importlib.util
 import os
 import shutil
+from pathlib import Path
 
 import pytest
 
 from tests.functional.edge.backend import Backend
 from tests.functional.edge.rig import FOLDERS, HAPROXY, Rig
+
+MODULE = Path(__file__).parents[3] / "salt/states/_modules/haproxy_edge.py"
 
 
 @contextlib.contextmanager
@@ -44,3 +48,26 @@ def pods():
     yield made
     for pod in made:
         pod.close()
+
+
+def execution_module(rig):
+    """The execution module as Salt loads it, on this rig, with nothing of Salt's in it but what a test puts there."""
+    spec = importlib.util.spec_from_file_location("haproxy_edge_of_a_test", MODULE)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    root = rig.paths.config.parent
+    module.__dict__.update(
+        __opts__={"conf_file": str(root / "minion"), "pidfile": str(root / "minion.pid")},
+        __grains__={"id": "edge1"},
+        __pillar__={"haproxy_edge": {"ack_key": "k"}},
+        __context__={},
+        __salt__={},
+    )
+    module._edge = lambda: rig.edge
+    module.Paths = lambda: rig.paths
+    return module
+
+
+@pytest.fixture
+def salt_module(rig):
+    return execution_module(rig)

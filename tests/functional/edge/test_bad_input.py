@@ -1,18 +1,15 @@
 """What could do harm is refused whole, by the name of its field; not a byte and not a server changes."""
 
 import base64
-import importlib.util
 import json
 import zlib
-from pathlib import Path
 
 import pytest
 
 from tests.functional.edge.backend import of
+from tests.functional.edge.conftest import execution_module
 from tests.unit.edge.bad_snapshots import BAD_SNAPSHOTS, many, with_server
 from tests.unit.edge.material import server, snapshot
-
-MODULE = Path(__file__).parents[3] / "salt/states/_modules/haproxy_edge.py"
 
 
 def compressed(text):
@@ -29,10 +26,7 @@ def everything(rig):
 @pytest.fixture(scope="module")
 def sync(shared_rig):
     """`haproxy_edge.sync` as Salt calls it, on the rig; it gives what would be signed."""
-    spec = importlib.util.spec_from_file_location("haproxy_edge_sync", MODULE)
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    module._edge = lambda: shared_rig.edge
+    module = execution_module(shared_rig)
     module._returned = lambda edge, lane, **told: told
     shared_rig.apply(snapshot(server("10.42.0.5")))
     return module.sync

@@ -49,7 +49,8 @@ class Edge:
     """One run on one host, under its lock.
 
     ``restorecon`` sets a file's SELinux context where that is on; ``uptime`` is seconds since boot, ``wall`` since
-    1970.
+    1970. ``found`` is what a run met and mends; ``standing`` is what stands in the way of single frontends, which it
+    cannot mend.
     """
 
     def __init__(
@@ -65,6 +66,7 @@ class Edge:
         self.stats = RunStats(Stopwatch())
         self.config = ConfigFile(paths, restorecon)
         self.found: tuple[str, ...] = ()
+        self.standing: tuple[str, ...] = ()
         self._process = process
         self._uptime = uptime
         self._wall = wall
@@ -139,7 +141,7 @@ class Edge:
         before = self._record()
         if before is None:
             raise EdgeError(f"{self.paths.config}: {NOTHING_YET}; what runs is left alone")
-        wanted, _ = _with_snapshots(before, self._saved_snapshots(before.spec))
+        wanted = self._wanted(before)
         enabled = self._process.service.enabled()
         if not enabled:
             self._process.service.enable()
@@ -183,18 +185,18 @@ class Edge:
         before = self._record()
         if before is None:
             raise StateNeeded(NOTHING_YET)
-        wanted, problems = _with_snapshots(before, self._saved_snapshots(before.spec))
+        wanted = self._wanted(before)
         service = self._process.service
         if not service.running() and not service.enabled():
-            return Reconciled(None, (), (*problems, "haproxy: stopped and disabled, so left alone"))
-        return Reconciled(self._bring(before, wanted), self.found, problems)
+            return Reconciled(None, (), (*self.standing, "haproxy: stopped and disabled, so left alone"))
+        return Reconciled(self._bring(before, wanted), self.found, self.standing)
 
     def verify(self) -> list[str]:
         """Each difference between running servers, file and saved snapshots; empty is parity."""
         applied = self._record()
         if applied is None:
             return [f"{self.paths.config}: {NOTHING_YET}"]
-        wanted, _ = _with_snapshots(applied, self._saved_snapshots(applied.spec))
+        wanted = self._wanted(applied)
         running = parity.of_process(wanted.skeleton, wanted.servers, self._process.running())
         edited = [EDITED] if self.config.edited else []
         return [*self._differences(applied, wanted), *edited, *running]
@@ -225,6 +227,11 @@ class Edge:
         if self._known is None:
             self._known = Applied.load(self.paths.applied) or Applied.load(self.paths.good)
         return self._known
+
+    def _wanted(self, before: Applied) -> Applied:
+        """``before`` with the servers of all saved snapshots."""
+        wanted, self.standing = _with_snapshots(before, self._saved_snapshots(before.spec))
+        return wanted
 
     def _differences(self, recorded: Applied, wanted: Applied) -> list[str]:
         return [

@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "fc472c4ecb952baefd48b3585fe2ba942ec114944e608fa8be2a6166c2c0a8b4"
+MODULES = "7eb8c29610c91f802f6acd07c915b212e83390172a0a532a18e658a7dec31743"
