@@ -28,13 +28,14 @@ def test_nothing_from_outside_raises_injects_or_is_refused_by_haproxy_once_accep
 
 @pytest.mark.parametrize(
     ("kind", "module", "check", "loose"),
-    [(SnapshotCheck, snapshot, "_NAME", r"[\s\S]*"), (PillarCheck, spec, "_LINE", r"\S[\s\S]*")],
+    [(SnapshotCheck, snapshot, "NAME", r"[\s\S]*"), (PillarCheck, spec, "_LINE", r"\S[\s\S]*")],
     ids=["pod", "line"],
 )
 def test_a_check_that_lets_everything_pass_is_found(kind, module, check, loose, tmp_path, monkeypatch):
     monkeypatch.setattr(module, check, re.compile(loose))
+    # it ends with the first that is found; which cases there are also depends on the constants in our own modules
     with pytest.raises((AssertionError, ValueError)):
-        fuzz(kind(tmp_path), CASES // len(TARGETS), SEED)
+        fuzz(kind(tmp_path), 5 * CASES, SEED)
 
 
 def test_the_judge_names_the_one_piece_that_haproxy_refuses(tmp_path):

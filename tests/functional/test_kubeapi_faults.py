@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import itertools
+from concurrent.futures import ThreadPoolExecutor, wait
 from http.client import RemoteDisconnected
 from urllib.parse import urlsplit
 
@@ -15,8 +17,8 @@ from lab.kubeapi.tcp_fault_proxy import TcpFaultProxy
 CORE = "/api/v1/namespaces/kube-system"
 MAPS = f"{CORE}/configmaps"
 READER = "system:serviceaccount:kube-system:reader"
-# seconds; what is there has to answer within it, on a busy machine, too
-SILENCE = 1.5
+# seconds: until a test gives up on an answer, and after which one that does not come is missed
+PATIENCE, SILENCE = 60.0, 0.3
 START = 1_700_000_000.0
 
 
@@ -52,18 +54,27 @@ def reader(api):
     }
     for item in (account, binding):
         api.client.apply(item)
-    client = ApiClient(api.url, ca_file=api.ca_file, token=api.client.token("reader", "kube-system"), timeout=SILENCE)
-    yield client
-    client.close()
+    token = api.client.token("reader", "kube-system")
+    with contextlib.closing(ApiClient(api.url, ca_file=api.ca_file, token=token, timeout=PATIENCE)) as client:
+        yield client
 
 
 def a_map(name):
     return {"metadata": {"name": name}}
 
 
-def open_watch(client, path=MAPS, **query):
+def asked(function, *arguments):
+    """A future of what it returns: the connection itself is patient, with who waits for nothing in vain, too."""
+    return ThreadPoolExecutor(1).submit(function, *arguments)
+
+
+def is_missed(answer):
+    return not wait([answer], SILENCE).done
+
+
+def open_watch(client):
     """A watch that has already delivered one event, so it is known to be open."""
-    events = client.watch(path, query, timeout=SILENCE)
+    events = client.watch(MAPS)
     first = next(events)
     assert first["type"] == "ADDED"
     return events
@@ -125,11 +136,12 @@ def test_a_dropped_request_gets_no_answer(api, reader):
         reader.get(MAPS)
 
 
-def test_a_stalled_request_gets_no_byte(api, reader):
-    api.fault("stall", user=READER)
+def test_a_stalled_request_gets_no_byte(api):
+    api.fault("stall", path=MAPS)
 
-    with pytest.raises(TimeoutError):
-        reader.get(MAPS)
+    hasty = ApiClient(api.url, ca_file=api.ca_file, token=api.admin_token, timeout=SILENCE)
+    with contextlib.closing(hasty), pytest.raises(TimeoutError):
+        hasty.get(MAPS)
 
 
 def test_an_open_watch_is_stalled_and_stays_mute(api, reader):
@@ -139,8 +151,7 @@ def test_an_open_watch_is_stalled_and_stays_mute(api, reader):
     api.client.create(MAPS, a_map("two"))
     api.clear_faults()
 
-    with pytest.raises(TimeoutError):
-        next(events)
+    assert is_missed(asked(next, events))
 
 
 def test_an_open_watch_is_dropped(api, reader):
@@ -148,8 +159,8 @@ def test_an_open_watch_is_dropped(api, reader):
     events = open_watch(reader)
     api.fault("drop", user=READER)
 
-    with pytest.raises((ConnectionError, RemoteDisconnected, StopIteration, OSError)):
-        next(events)
+    # http.client tells no cut from an end
+    assert list(events) == []
 
 
 def test_an_open_watch_gets_an_error_event_and_ends(api, reader):
@@ -299,11 +310,10 @@ def test_a_stalling_network_is_half_open_and_flows_again(api):
     parts = urlsplit(api.url)
     with TcpFaultProxy(str(parts.hostname), int(parts.port or 0)) as proxy:
         url = f"https://127.0.0.1:{proxy.port}"
-        client = ApiClient(url, ca_file=api.ca_file, token=api.admin_token, timeout=SILENCE)
-        assert client.get(MAPS)["kind"] == "ConfigMapList"
-        proxy.stall()
-        with pytest.raises(TimeoutError):
-            client.get(MAPS)
-        proxy.flow()
-        assert client.get(MAPS)["kind"] == "ConfigMapList"
-        client.close()
+        with contextlib.closing(ApiClient(url, ca_file=api.ca_file, token=api.admin_token, timeout=PATIENCE)) as client:
+            assert client.get(MAPS)["kind"] == "ConfigMapList"
+            proxy.stall()
+            answer = asked(client.get, MAPS)
+            assert is_missed(answer)
+            proxy.flow()
+            assert answer.result(PATIENCE)["kind"] == "ConfigMapList"

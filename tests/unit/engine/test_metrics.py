@@ -129,7 +129,7 @@ def test_an_odd_reason_is_other(odd):
     assert metrics.bounded({odd: 2, "plain": 1}, ()) == {"plain": 1, "other": 2}
 
 
-@pytest.mark.parametrize("name", ['edge"1', "edge\\1", "edge\n1", "<script>", "ünïcode"])
+@pytest.mark.parametrize("name", ['edge"1', "edge\\1", 'a"} 1\nhaproxy_edge_fake 1', "<script>", "ünïcode"])
 def test_the_name_of_an_edge_cannot_break_the_format(name):
     found = scraped(reports.report(edges={name: reports.edge(behind_since=NOW - 5)}))
     assert found["haproxy_edge_edge_behind_seconds", (name,)] == 5
