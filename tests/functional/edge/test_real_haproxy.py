@@ -157,7 +157,7 @@ def test_a_port_in_use_fails_the_reload_and_everything_that_ran_goes_on_with_the
             rig.apply(of(pods[1]), haproxy=wider)
         assert f"haproxy.frontends.more: '127.0.0.1:{port}'" in str(failure.value)
         assert "Address already in use" in str(failure.value)
-        assert "the last good configuration is back and keeps serving" in str(failure.value)
+        assert "the last good configuration is back and serves" in str(failure.value)
         assert str(port) not in rig.paths.config.read_text()
         with connect(rig) as client:
             assert name_answered(client) == pods[1].name

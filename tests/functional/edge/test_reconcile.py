@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 
 import pytest
 from haproxy_edge_minion.config_file import EDITED
@@ -11,6 +12,7 @@ from haproxy_edge_minion.outcome import EdgeError, StateNeeded
 from haproxy_edge_minion.snapshot import check
 
 from tests.functional.edge.backend import connect, name_answered, of, wait_for
+from tests.unit.edge.material import snapshot
 
 
 @pytest.fixture
@@ -191,6 +193,68 @@ def test_a_reload_that_failed_is_not_tried_again_every_minute(serving, pods):
     assert serving.paths.config.read_text() == good
     serving.edge.sync([check(of(pods[2]))])
     assert serving.runs() == {pods[2].server_name: 100}
+
+
+@pytest.fixture
+def taken():
+    """A port that somebody else has."""
+    with socket.create_server(("127.0.0.1", 0)) as held:
+        yield held.getsockname()[1]
+
+
+def written(rig, *pods, **more):
+    """A configuration that is in the file and was never served: HAProxy went down before."""
+    prepared = rig.prepare(of(*pods), haproxy={**rig.haproxy, **more})
+    rig.edge.keep(prepared)
+    rig.edge.write(prepared)
+    rig.service.stop()
+
+
+def test_a_start_that_fails_brings_the_last_good_configuration_back_with_the_pods_of_now(serving, pods, taken):
+    frontends = {"more": {"bind": f"127.0.0.1:{taken}", "port": "websecure"}}
+    written(serving, pods[2], frontends=frontends)
+    with pytest.raises(EdgeError, match="the last good configuration is back and serves") as failure:
+        serving.edge.reconcile()
+    assert f"haproxy.frontends.more: '127.0.0.1:{taken}'" in str(failure.value)
+    assert reconciled(serving) is None
+    assert serving.runs() == {pods[2].server_name: 100}
+
+
+def test_a_start_that_fails_with_what_served_before_says_so_and_is_tried_again(serving, pods):
+    serving.service.stop()
+    with (
+        socket.create_server(("127.0.0.1", serving.port)),
+        pytest.raises(EdgeError, match="nothing serves, though this served before"),
+    ):
+        serving.edge.reconcile()
+    assert reconciled(serving) == "start"
+
+
+def test_a_first_start_that_fails_has_nothing_to_go_back_to(rig, pods, taken):
+    with pytest.raises(EdgeError, match=r"the start did not take .*; nothing serves$"):
+        rig.apply(of(pods[0]), haproxy={**rig.haproxy, "bind": f"127.0.0.1:{taken}"})
+
+
+def test_where_neither_the_new_nor_the_last_good_one_starts_both_are_told(serving, pods, taken):
+    written(serving, pods[0], bind=f"127.0.0.1:{taken}")
+    with (
+        socket.create_server(("127.0.0.1", serving.port)),
+        pytest.raises(EdgeError, match=r"nothing serves; the last good .* in the file, but did not take either: "),
+    ):
+        serving.edge.reconcile()
+    assert reconciled(serving) == "start"
+
+
+def test_a_run_that_went_back_acknowledges_what_serves_and_not_what_was_refused(serving, pods, taken):
+    ssh = snapshot(pods[2].as_server(), port="ssh", service="gitea/ssh")
+    frontends = {"ssh": {"bind": f"127.0.0.1:{taken}", "port": "ssh", "service": "gitea/ssh"}}
+    prepared = serving.prepare(of(*pods[:2]), ssh, haproxy={**serving.haproxy, "frontends": frontends})
+    edge = serving.edge
+    edge.keep(prepared)
+    edge.write(prepared)
+    with pytest.raises(EdgeError, match="the last good configuration is back"):
+        edge.serve()
+    assert list(edge.serves()) == ["default kube-system/traefik"]
 
 
 @pytest.mark.field_failure("a reload believed to have worked")

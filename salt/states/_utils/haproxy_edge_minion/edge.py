@@ -135,8 +135,8 @@ class Edge:
     def serve(self) -> Step | None:
         """Have the file served: enabled, started, adjusted by commands or reloaded, and proven; what was done.
 
-        Raises `EdgeError` when it did not take. After a failed reload the last good file is back and the old worker
-        serves on. `found` then names what differed.
+        Raises `EdgeError` when it did not take. After a failed reload or start the last good file is back and serves.
+        `found` then names what differed.
         """
         before = self._record()
         if before is None:
@@ -274,6 +274,8 @@ class Edge:
         return step or (Step("adjust", "haproxy.cfg was written again; no reload") if differences else None)
 
     def _load(self, step: Step, wanted: Applied) -> None:
+        # what did not take leaves another record than was put there
+        self._known = None
         if step.action == "start":
             self._loading.start(wanted)
         else:

@@ -17,6 +17,9 @@ from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.run_stats import RunStats
 
+# what serves while a reload or a start fails
+_OLD_WORKER, _NOTHING = "the old worker keeps serving", "nothing serves"
+
 
 class Loading:
     """One host's HAProxy and its files."""
@@ -28,23 +31,31 @@ class Loading:
         self._stats = stats
 
     def start(self, applied: Applied) -> None:
-        """Raises `EdgeError` with HAProxy's words when it does not come up."""
+        """Raises `EdgeError` with HAProxy's words when it does not come up.
+
+        A configuration that was never proven makes way for the last good one then, as at a reload: a host that died
+        in the middle of one would begin with the bad one for ever.
+        """
         failure = self._process.start(applied)
         self._stats.watch.lap("start")
         if failure is not None:
-            raise self._failed("start", "it does not run", failure, applied, "nothing served before")
+            good = Applied.load(self._paths.good)
+            proven = good is not None and good.skeleton == applied.skeleton
+            kept = f"{_NOTHING}, though this served before" if proven else self._back_to(good, applied, _NOTHING)
+            raise self._failed("start", "it does not run", failure, applied, kept)
         self._config.loaded()
 
     def reload(self, applied: Applied, reason: str) -> None:
         """Raises `EdgeError` with HAProxy's words when it did not take; what served before serves on."""
         self._stats.reload = reason
-        taken = _taken(applied, Applied.load(self._paths.good))
+        good = Applied.load(self._paths.good)
+        taken = _taken(applied, good)
         if taken:
-            raise _not_taken("reload", reason, taken, self._back_to_good(applied))
+            raise _not_taken("reload", reason, taken, self._back_to(good, applied, _OLD_WORKER))
         failure = self._process.reload(applied)
         self._stats.watch.lap("reload")
         if failure is not None:
-            raise self._failed("reload", reason, failure, applied, self._back_to_good(applied))
+            raise self._failed("reload", reason, failure, applied, self._back_to(good, applied, _OLD_WORKER))
         self._config.loaded()
 
     def remember(self, applied: Applied) -> None:
@@ -56,11 +67,10 @@ class Loading:
     def _failed(self, action: str, reason: str, failure: str, applied: Applied, kept: str) -> EdgeError:
         return _not_taken(action, reason, explain(failure, applied.text, applied.spec), kept)
 
-    def _back_to_good(self, applied: Applied) -> str:
+    def _back_to(self, good: Applied | None, applied: Applied, meanwhile: str) -> str:
         """The last good skeleton again, with the servers of now: a bad bind must not freeze the pods of the others."""
-        good = Applied.load(self._paths.good)
         if good is None:
-            return "the old worker keeps serving"
+            return meanwhile
         good = _with_servers_of(good, applied)
         replace(self._paths.applied, good.to_json(), mode=0o600)
         self._config.put(good.text)
@@ -68,9 +78,9 @@ class Loading:
         again = self._process.reload if self._process.service.running() else self._process.start
         failure = again(good)
         if failure is not None:
-            return f"the last good configuration is back in the file, the old worker keeps serving, but: {failure}"
+            return f"{meanwhile}; the last good configuration is back in the file, but did not take either: {failure}"
         self.remember(good)
-        return "the last good configuration is back and keeps serving"
+        return "the last good configuration is back and serves"
 
 
 def _not_taken(action: str, reason: str, problems: list[str], kept: str) -> EdgeError:
