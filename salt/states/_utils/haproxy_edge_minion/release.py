@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "7eb8c29610c91f802f6acd07c915b212e83390172a0a532a18e658a7dec31743"
+MODULES = "75dd6a286c529897538aa8fcbb4eb69aeab8707e2a1f5d20d17d3448281a2180"
