@@ -249,8 +249,8 @@ def plots(samples: Samples) -> list[Plot]:
 NOTES = (
     f"Both configurations stand in front of the same {PODS} nginx pods, with `balance leastconn`, `send-proxy-v2` and "
     "health checks; the one by hand is `bench/by_hand.cfg`.",
-    "Neither logs a connection that went well. With `haproxy.defaults.log_connections: all` HAProxy needs about a "
-    "tenth more of the processor for each new one, and the journal has as many lines to take.",
+    "Neither logs a connection that went well; what logging each would cost stands in "
+    "[decision 0018](decisions/0018-connections-that-went-well-are-not-logged.md).",
     "Direct: the clients ask the pods themselves, on listeners without PROXY protocol.",
     "Clients, HAProxy and pods share this machine's cores, so a rate tells what all of them use together: a TLS "
     "handshake costs client and pod several times what HAProxy costs. Plain HTTP shows more of HAProxy, and its own "
