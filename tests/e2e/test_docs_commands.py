@@ -32,12 +32,14 @@ ELSEWHERE = {
     "salt 'edge*' pkg.upgrade": "the edges have no mirror of packages",
     "salt 'edge*' state.apply haproxy.clean": "test_state does it",
     "salt edge1 state.apply haproxy.clean": "test_state does it",
+    "salt 'edge*' grains.remove": "with the grain the fences go on",
     "salt edge1 grains.remove": "with the grain the fences go on",
     "salt <edge> cmd.run 'echo": "socat is not on every edge",
     "kubectl -n salt": "no kubelet starts the pod",
     "kubectl -n kube-system rollout": "the lab's pods belong to no deployment",
     "kubectl auth can-i --list": "the lab's own API does not impersonate",
     "kubectl apply -f": "the fences do it",
+    "kubectl delete -f": "the lab needs its account",
     "kubectl scale": "whatever stood there before",
 }
 # of a stranger, in the file that the page on moving over has one look into
@@ -65,13 +67,11 @@ def typed(block: str, url: str, here: Path) -> str:
     """The block with the lab's places for the examples'."""
     places = {
         "/srv/haproxy-edge/": f"{ROOT}/",
-        "deploy/prometheus/": f"{ROOT}/deploy/prometheus/",
         "/opt/saltstack/salt/bin/python3": f"{ROOT}/.venv/bin/python",
         "/etc/rancher/k3s/k3s.yaml": f"{RUN}/cluster/admin.kubeconfig",
         "k3s.yaml": f"{RUN}/cluster/admin.kubeconfig",
         "/etc/salt/haproxy-edge.kubeconfig": f"{RUN}/engine.kubeconfig",
         "/etc/salt/master.d/": f"{here}/",
-        "/etc/prometheus/": f"{here}/",
         "--owner salt": "--owner root",
         "https://192.0.2.21:6443": url,
         "lab/": f"{ROOT}/lab/",

@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/install.md"
 SALT_CALL = "from salt.scripts import salt_call; salt_call()"
+TAG = "v1"
 WHO = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
 
 
@@ -27,7 +28,7 @@ def repository(tmp_path_factory):
         ["init", "-q", "-b", "main", "."],
         ["add", "."],
         [*WHO, "commit", "-q", "-m", "all of it"],
-        ["tag", "v0.1.0"],
+        ["tag", TAG],
         ["clone", "-q", "--bare", ".", str(bare)],
     ):
         subprocess.run(["git", *command], cwd=work, check=True, timeout=60)
@@ -35,12 +36,13 @@ def repository(tmp_path_factory):
 
 
 def documented(remote):
-    """The configuration of the page, its remote replaced."""
+    """The configuration of the page, its remote and its tag replaced."""
     fences = PAGE.read_text().split("```yaml\n")[1:]
     (found,) = [fence.partition("```")[0] for fence in fences if "gitfs_remotes" in fence]
     configuration = yaml.safe_load(found)
     (named,) = configuration["gitfs_remotes"]
-    configuration["gitfs_remotes"] = [{remote: next(iter(named.values()))}]
+    (options,) = named.values()
+    configuration["gitfs_remotes"] = [{remote: [{"base": TAG} if "base" in one else one for one in options]}]
     return configuration
 
 

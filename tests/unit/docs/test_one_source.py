@@ -18,7 +18,7 @@ VERSIONED = {
     "Containerfile": r"salt-haproxy-edge:([0-9.]+[0-9])",
     "deploy/kustomize/kustomization.yaml": r"newTag: (\S+)",
     "docs/in-cluster.md": r"(?:salt-haproxy-edge:|newTag: )([0-9.]+[0-9])",
-    "docs/install.md": r"(?:salt_haproxy_edge-|base: v)([0-9.]+[0-9])",
+    "docs/install.md": r"salt_haproxy_edge-([0-9.]+[0-9])",
 }
 METRICS_PORT = {
     "deploy/kustomize/master.yaml": r"name: metrics, containerPort: (\d+)",
