@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import re
 from pathlib import Path
 
@@ -17,7 +18,8 @@ from tests.unit.runner.reports import NOW, edge_row, facts, report
 from tests.unit.runner.test_doctor_checks import FAULTS, an_engine
 from tests.unit.runner.test_runner_parts import change
 
-PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text()
+ROOT = Path(__file__).parents[3]
+PAGE = (ROOT / "docs/operations.md").read_text()
 
 
 def cells(heading: str) -> dict[str, str]:
@@ -37,6 +39,12 @@ def named(cell: str) -> list[str]:
 
 
 ROWS = {**status({"default": report()}, now=NOW), "changes": newest_first({"default": [change(1)]})}
+
+
+def test_every_function_of_an_edge_is_listed_and_none_that_there_is_not():
+    module = ast.parse((ROOT / "salt/states/_modules/haproxy_edge.py").read_text())
+    defined = {node.name for node in module.body if isinstance(node, ast.FunctionDef)}
+    assert set(listed("On one edge")) == {name for name in defined if not name.startswith("_")}
 
 
 def test_every_check_of_the_doctor_is_listed_and_none_that_there_is_not():
