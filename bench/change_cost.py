@@ -5,15 +5,12 @@ Pure. It must never hide that something was too small to be measured as if it ha
 
 from __future__ import annotations
 
-import os
 import statistics
 from dataclasses import dataclass, field
 from typing import Any
 
 from bench.master_costs import MasterSpent
-
-# seconds: the clock of processes knows nothing shorter
-TICK = 1 / os.sysconf("SC_CLK_TCK")
+from bench.process import TICK
 
 
 @dataclass

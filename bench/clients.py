@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 import json
 import re
-import shutil
 import statistics
 import subprocess
 from collections.abc import Callable, Sequence
@@ -17,10 +16,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from lab import fabric
-from lab.processes import RUN, LabError, netns, run
+from lab.processes import RUN, LabError, netns
+from lab.watchers import BENCH, missing
 
-# (command, Debian package)
-TOOLS = (("ab", "apache2-utils"), ("wrk", "wrk"))
 # connections of one process at once
 AT_ONCE = 16
 # ab reserves memory for as many results; far more than come in the few seconds of a run
@@ -46,13 +44,10 @@ class Shot:
 Fire = Callable[[Sequence[str], int], Shot]
 
 
-def ensure_tools() -> None:
-    """Install what is missing; they bring no service."""
-    missing = [package for command, package in TOOLS if shutil.which(command) is None]
-    if missing:
-        run(["apt-get", "update", "-qq"], timeout=300)
-        install = ["apt-get", "install", "-y", "-qq", "--no-install-recommends", *missing]
-        run(["env", "DEBIAN_FRONTEND=noninteractive", *install], timeout=300)
+def require_tools() -> None:
+    """Raises `LabError` with the way out when one is missing."""
+    if lacking := missing(BENCH):
+        raise LabError(f"needs the packages {', '.join(lacking)}: run lab/bootstrap bench")
 
 
 def new_connections(urls: Sequence[str], seconds: int) -> Shot:

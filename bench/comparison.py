@@ -17,8 +17,19 @@ from lab.traffic import Record
 
 HOT, STATE = "ours, hot lane", "ours, state lane"
 USUAL, RESTART, RELOAD = "Ansible, restart", "Ansible tuned, restart", "Ansible tuned, reload"
-POLLING = "template loop, 5 s"
+# seconds between two looks of the template loop
+POLL_SECONDS = 5.0
+POLLING = f"template loop, {POLL_SECONDS:g} s"
 FLOOR = "floor: test.ping"
+
+
+@dataclass(frozen=True)
+class Load:
+    """What passes at every turn, over all edges: new connections a second, and open ones."""
+
+    edges: int
+    connections: float
+    streams: int
 
 
 @dataclass
@@ -134,7 +145,7 @@ def figures(accounts: dict[str, Account]) -> list[Figure]:
     ]
 
 
-def tables(accounts: dict[str, Account]) -> list[Table]:
+def tables(accounts: dict[str, Account], load: Load) -> list[Table]:
     """What clients notice, and what it costs."""
     return [
         Table(
@@ -142,17 +153,17 @@ def tables(accounts: dict[str, Account]) -> list[Table]:
             ["way", "changes", "p50 s", "p90 s", "max s", "failed", "cut", "workers replaced"],
             [*(_noticed(one) for one in accounts.values()), _floor(accounts[HOT].pings)],
             "Seconds from the change until all traffic of all edges, over IPv4 and IPv6, goes to the new pods. Failed: "
-            "new connections a change, of 600 a second. Cut: open connections a change, of 12. Workers: HAProxy's, "
-            "a change, on three edges.",
+            f"new connections a change, of {load.connections:g} a second. Cut: open connections a change, of "
+            f"{load.streams}. Workers: HAProxy's, a change, on {load.edges} edges.",
         ),
         Table(
             "Side by side: what a change costs",
             ["way", "CPU s, master", "CPU s, edges", "at rest, master", "at rest, edges", "MB, master", "MB, an edge"],
             [_costs(one) for one in accounts.values()],
-            "Processor seconds a change on the master, and on the three edges together, HAProxy included, without what "
-            "is used at rest. At rest: milliseconds of a processor in a second while nothing changes; on edges with "
-            "the load, which is the same for every way. Memory at its peak, shared pages counted once: the way's own "
-            "processes on the master; everything on an edge.",
+            f"Processor seconds a change on the master, and on the {load.edges} edges together, HAProxy included, "
+            "without what is used at rest. At rest: milliseconds of a processor in a second while nothing changes; on "
+            "edges with the load, which is the same for every way. Memory at its peak, shared pages counted once: the "
+            "way's own processes on the master; everything on an edge.",
         ),
     ]
 
@@ -183,7 +194,7 @@ def _costs(one: Account) -> list[Cell]:
     ]
 
 
-def plots(accounts: dict[str, Account]) -> list[Plot]:
+def plots(accounts: dict[str, Account], load: Load) -> list[Plot]:
     """How long changes take, and what they cost clients."""
     lines = [Series(one.way, _shares(one.seconds)) for one in accounts.values()]
     return [
@@ -197,7 +208,7 @@ def plots(accounts: dict[str, Account]) -> list[Plot]:
         ),
         Plot(
             "side-by-side-failed",
-            "New connections that fail, of 600 a second",
+            f"New connections that fail, of {load.connections:g} a second",
             "bars",
             "connections a change",
             "",

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.certainty import median_interval
-from bench.clients import Fire, Shot, ensure_tools, kept_connections, new_connections
+from bench.clients import Fire, Shot, kept_connections, new_connections, require_tools
 from bench.command import Say, run_part, undisturbed
 from bench.process import spent
 from bench.result import Plot, Result, Series, Table
@@ -110,7 +110,7 @@ class Ground:
             pod.access_log.write_text("")
 
     def _start(self) -> None:
-        ensure_tools()
+        require_tools()
         self._lab.up()
         assert self._lab.pods is not None
         self._pods = [self._lab.pods.add() for _ in range(PODS)]

@@ -20,17 +20,20 @@ from typing import Any
 from haproxy_edge.options import check
 
 from bench.command import Say, run, undisturbed
+from bench.far_endpoints import PER_SLICE, far_endpoint
 from bench.lone_master import START_PATIENCE, LoneMaster
-from bench.process import Process
+from bench.process import Process, pid_of_engine
 from lab.cluster import ENGINE, Cluster, free_port
-from lab.cluster_objects import PORTS, Endpoint, endpoint_slice
+from lab.cluster_objects import PORTS, endpoint_slice
 from lab.figures import Figure, figure
 from lab.kubeapi.resources import object_path
 from lab.master import CHECKOUT
-from lab.processes import LabError, session, title, wait_for
+from lab.processes import LabError, wait_for
 
 SERVICE = "kube-system/traefik"
-ENDPOINTS, PER_SLICE = 1000, 100
+ENDPOINTS = 1000
+# as long as Kubernetes makes it
+POD = "traefik-6f7c5d9b8c"
 # as in k3s: every endpoint is a server of both
 TRAEFIK_PORTS = {name: PORTS[name] for name in ("websecure", "web")}
 IDLE_SECONDS = 20
@@ -49,7 +52,11 @@ class Bench:
         self._options = options
         self._cluster = Cluster(directory / "api", port=free_port())
         self._master = LoneMaster(directory / "master")
-        self._slices = [_endpoints(first, PER_SLICE) for first in range(0, ENDPOINTS, PER_SLICE)]
+        numbers = range(ENDPOINTS)
+        self._slices = [
+            [far_endpoint(number, POD) for number in numbers[first : first + PER_SLICE]]
+            for first in range(0, ENDPOINTS, PER_SLICE)
+        ]
         self._bus: Any = None
 
     @contextlib.contextmanager
@@ -200,24 +207,6 @@ class Bench:
             if f'"address":"{address}"' in self._stored():
                 return
         raise LabError(f"{address}: no order within {CHANGE_PATIENCE} s\n{self._last_words()}")
-
-
-def _endpoints(first: int, count: int) -> list[Endpoint]:
-    return [
-        Endpoint(f"traefik-6f7c5d9b8c-{number:05}", f"10.42.{number // 250}.{number % 250 + 1}", f"node-{number % 20}")
-        for number in range(first, first + count)
-    ]
-
-
-def pid_of_engine(master: int) -> int:
-    """The one process of the session of ``master`` that Salt has titled with the engine's name."""
-    found = [pid for pid in session(master) if "k8s_endpoints" in title(pid)]
-    if len(found) != 1:
-        raise LabError(
-            f"{len(found)} processes of salt-master {master} have k8s_endpoints in their title where one was "
-            "expected: is the Python package setproctitle there?"
-        )
-    return found[0]
 
 
 def main() -> int:

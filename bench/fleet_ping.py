@@ -1,7 +1,7 @@
 """One ``test.ping`` of the whole fleet for each line on standard input; its seconds as a line on standard output.
 
 ``python -m bench.fleet_ping MASTER_CONFIG TARGET TARGET_TYPE``, in the master's namespace. Measured as a program beside
-a master would: one client that stays, from the publish to the last return.
+a master would: one client that stays, from the publish to the last return. It must never count its own start.
 """
 
 from __future__ import annotations

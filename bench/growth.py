@@ -58,9 +58,9 @@ class Axis:
         """(size, value), from the smallest."""
         return [(size, value(cost)) for size, cost in sorted(self.costs[lane].items())]
 
-    def largest(self, lane: str = "hot") -> tuple[int, Cost]:
-        """The greatest size that was measured."""
-        return max(self.costs[lane].items())
+    def largest(self) -> tuple[int, Cost]:
+        """The greatest size that was measured, by the hot lane."""
+        return max(self.costs["hot"].items())
 
 
 # what is told of every size: column, unit, what it is of a cost
@@ -183,9 +183,9 @@ def _series(axis: Axis, lane: str, value: Callable[[Cost], float]) -> Series:
     return Series(f"{lane} lane", points, fit)
 
 
-def growth_figure(axis: Axis, what: str, value: Callable[[Cost], float], lane: str = "hot") -> Figure:
+def growth_figure(axis: Axis, what: str, value: Callable[[Cost], float]) -> Figure:
     """k of one column of the hot lane."""
-    points = axis.points(lane, value)
+    points = axis.points("hot", value)
     spans = f"{points[0][0]:,} to {points[-1][0]:,}"
     return figure(f"{what}, growth with {axis.name}, {spans}: n^k", "<= 1.1", round(fitted(points).k, 2), "k")
 
@@ -221,9 +221,6 @@ def _of_edges(axis: Axis, engine: Callable[[Cost], float], master: Callable[[Cos
     ]
 
 
-AXES: Mapping[str, Callable[[Rig, Plan], Axis]] = {"endpoints": endpoints, "services": services, "edges": edges}
-
-
 NOTES = (
     "Three edges are real: systemd, salt-minion and HAProxy in a container each. All others are stand-ins: each signs "
     "in with a key of its own, takes the publish and returns what a real edge returned, signed, after as long as that "
@@ -236,14 +233,14 @@ NOTES = (
 )
 
 
-def measure(say: Say, quick: bool, axes: Mapping[str, Callable[[Rig, Plan], Axis]] = AXES) -> Result:
+def measure(say: Say, quick: bool) -> Result:
     """All of it, in one lab."""
     plan = QUICK if quick else Plan()
     # no resync: it would be taken for a change
     with Rig(Lab(engine={"resync": 0}), say, idle=plan.idle, aftermath=plan.aftermath).running() as rig:
         rig.grow(1)
         comparison = compared(rig, plan)
-        found = [axis(rig, plan) for axis in axes.values()]
+        found = [axis(rig, plan) for axis in (endpoints, services, edges)]
     tables = [comparison, *(table(axis, lane) for axis in found for lane in LANES)]
     return Result("growth", "How cost grows", figures_of(found), NOTES, tables, plots(found))
 

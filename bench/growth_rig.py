@@ -18,18 +18,16 @@ from haproxy_edge.records import Lane
 from bench.borders import Bus
 from bench.change_cost import Cost
 from bench.command import Say, undisturbed
+from bench.far_endpoints import PER_SLICE, cut_off, far_endpoint
 from bench.hot_fleet import PILLAR, PORTS
 from bench.likeness import Likeness
 from bench.master_costs import MasterCosts, MasterSpent
 from bench.stand_ins import StandIns
-from lab import fabric
 from lab.cluster_objects import Endpoint, endpoint_slice
 from lab.kubeapi.resources import object_path
-from lab.processes import RUN, LabError, recorded, run, wait_for
+from lab.processes import RUN, LabError, wait_for
 from lab.topology import SERVICE, Lab, down
 
-PER_SLICE = 100
-NOBODY = "10.245.0.0/16"
 # seconds: for one change, for a fleet of another size or thousands of servers to be followed
 PATIENCE, SETTLE_PATIENCE = 90.0, 240.0
 # seconds between two changes, in which the engine can order again, and after the last, in which it writes its report
@@ -60,7 +58,7 @@ class Rig:
             self.lab.up()
             self._give_pillar([SERVICE])
             for edge in self.lab.edges:
-                run(["ip", "-n", fabric.namespace(edge.name), "route", "add", "unreachable", NOBODY])
+                cut_off(edge)
             self.use(SERVICE, 3)
             self._listen()
             self.say("the engine orders the first apply: package, configuration, service on every edge")
@@ -231,10 +229,7 @@ class Rig:
 
     def attach(self) -> None:
         """To the master that runs now."""
-        leader = recorded(RUN / "master.pid")
-        if leader is None:
-            raise LabError(f"salt-master has ended; see {RUN}/master.log")
-        self.costs = MasterCosts(leader)
+        self.costs = MasterCosts.of_lab()
 
     def _order(self, lane: Lane, edges: Sequence[str]) -> None:
         """As the engine and a resync do: the reactor takes it out of the outbox and publishes it."""
@@ -264,8 +259,7 @@ class Rig:
 
     def _endpoint(self) -> Endpoint:
         self._fresh += 1
-        number = self._fresh % 62_500
-        return Endpoint(f"far-{self._fresh}", f"10.245.{number // 250}.{number % 250 + 1}", f"node-{number % 20}")
+        return far_endpoint(self._fresh)
 
     def _put(self, service: str, number: int) -> None:
         plain = service.partition("/")[2]

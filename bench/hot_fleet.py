@@ -16,14 +16,14 @@ from pathlib import Path
 from typing import Any
 
 from bench.borders import Bus
+from bench.far_endpoints import PER_SLICE, cut_off, far_endpoint
 from bench.pinger import Pinger
 from bench.rollout import PORTS, arrival, as_endpoint, await_serving
-from lab import fabric
-from lab.cluster_objects import Endpoint, endpoint_slice
+from lab.cluster_objects import endpoint_slice
 from lab.hosts import EdgeHost, children
 from lab.kubeapi.resources import object_path
 from lab.pods import Pod
-from lab.processes import RUN, run, wait_for
+from lab.processes import RUN, wait_for
 from lab.topology import SERVICE, Lab, down
 from lab.traffic import Probe
 
@@ -39,8 +39,6 @@ PILLAR = {
         "check": {"inter": "10s", "fall": 1},
     }
 }
-_NOBODY = "10.245.0.0/16"
-_PER_SLICE = 100
 # seconds: for one change, for thousands of servers to be added and found down
 PATIENCE, SETTLE_PATIENCE = 30.0, 180.0
 # seconds in which every connection has to be answered, and fast, for a size to count as settled
@@ -165,12 +163,9 @@ class Fleet:
         return endpoint_slice(SERVICE, listed, name="traefik-live", ports=PORTS)
 
     def _list_dead(self, count: int) -> None:
-        for first in range(0, max(count, self._dead), _PER_SLICE):
-            numbers = range(first, min(first + _PER_SLICE, count))
-            endpoints = [
-                Endpoint(f"far-{number}", f"10.245.{number // 250}.{number % 250 + 1}", f"node-{number % 20}")
-                for number in numbers
-            ]
+        for first in range(0, max(count, self._dead), PER_SLICE):
+            numbers = range(first, min(first + PER_SLICE, count))
+            endpoints = [far_endpoint(number) for number in numbers]
             self._put(endpoint_slice(SERVICE, endpoints, name=f"traefik-far-{first}", ports=PORTS))
         self._dead = count
 
@@ -181,7 +176,7 @@ class Fleet:
         self.lab.up()
         assert self.lab.pods is not None
         for edge in self.lab.edges:
-            run(["ip", "-n", fabric.namespace(edge.name), "route", "add", "unreachable", _NOBODY])
+            cut_off(edge)
         self._sets = [[self.lab.pods.add()] for _ in range(3)]
         self._put(self._live_slice())
         self._say("the engine orders the first apply: package, configuration, service on every edge")

@@ -8,9 +8,8 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass
 
-from bench.engine import pid_of_engine
-from bench.process import Process, Spent, spent
-from lab.processes import session
+from bench.process import Process, Spent, pid_of_engine, spent
+from lab.processes import RUN, LabError, recorded, session
 
 
 @dataclass(frozen=True)
@@ -34,6 +33,14 @@ class MasterCosts:
     def __init__(self, leader: int) -> None:
         self._leader = leader
         self.engine = Process(pid_of_engine(leader))
+
+    @classmethod
+    def of_lab(cls) -> MasterCosts:
+        """Of the lab's master that runs now. Raises `LabError` when none does."""
+        leader = recorded(RUN / "master.pid")
+        if leader is None:
+            raise LabError(f"salt-master has ended; see {RUN}/master.log")
+        return cls(leader)
 
     def now(self) -> MasterSpent:
         """Since all of it began; those of its processes that have ended count, too."""

@@ -18,6 +18,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from haproxy_edge import __version__
+
 from bench.command import Say, run
 from bench.lone_master import START_PATIENCE, LoneMaster
 from lab.demo import start
@@ -36,7 +38,7 @@ def made_report(now: float, *, edges: int = EDGES, services: int = SERVICES) -> 
     return {
         "at": now,
         "pid": os.getpid(),
-        "version": "0.1.0",
+        "version": __version__,
         "cluster": "default",
         "options": {"stale_after": 300},
         "watches": [

@@ -1,7 +1,7 @@
 """What a stretch of the lab's life costs: processor by part, the engine's memory, publishes and reloads.
 
-All of it is read from outside: /proc, the master's log, HAProxy's own master process. The engine is not asked, for an
-answer would be work of its own.
+All of it is read from outside: /proc, the master's log, HAProxy's own master process. The engine must never be asked,
+for an answer would be work of its own.
 """
 
 from __future__ import annotations
@@ -13,10 +13,11 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from bench.process import Process, spent
+from bench.master_costs import MasterCosts
+from bench.process import spent
 from chaos.stage import Stage
 from lab.hosts import EdgeHost
-from lab.processes import RUN, LabError, recorded, session
+from lab.processes import LabError
 
 ENGINE, MASTER, MINIONS, HAPROXY, REST = PARTS = (
     "engine",
@@ -87,7 +88,7 @@ class Meter:
 
     def __init__(self, stage: Stage) -> None:
         self._stage = stage
-        self._engine = Process(stage.engine())
+        self._master = MasterCosts.of_lab()
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Iterator[Phase]:
@@ -97,7 +98,7 @@ class Meter:
         def look() -> None:
             with contextlib.suppress(LabError):
                 while not over.wait(EVERY):
-                    phase.memory.append((time.monotonic() - phase.before.at, self._engine.resident_mb()))
+                    phase.memory.append((time.monotonic() - phase.before.at, self._master.engine.resident_mb()))
 
         thread = threading.Thread(target=look, daemon=True)
         thread.start()
@@ -110,22 +111,17 @@ class Meter:
 
     def read(self) -> Reading:
         """Raises `LabError` when the engine or a HAProxy is gone."""
-        edges = self._stage.lab.edges
+        edges, master = self._stage.lab.edges, self._master.now()
         return Reading(
-            time.monotonic(),
-            {ENGINE: self._engine.spent(), MASTER: self._rest_of_master(), **_edges(edges)},
+            master.at,
+            {ENGINE: master.engine, MASTER: master.master, **_edges(edges)},
             {function: len(self._stage.published(function)) for function in FUNCTIONS},
             {edge.name: self._haproxy(edge) for edge in edges},
         )
 
-    def _rest_of_master(self) -> float:
-        leader = recorded(RUN / "master.pid")
-        if leader is None:
-            raise LabError("the master has ended while it was measured")
-        return spent(pid for pid in session(leader) if pid != self._engine.pid)
-
-    def _haproxy(self, edge: EdgeHost) -> tuple[int, int]:
-        return of_master(edge.name, self._stage.command(edge, "show proc", _MASTER_SOCKET) or "")
+    @staticmethod
+    def _haproxy(edge: EdgeHost) -> tuple[int, int]:
+        return of_master(edge.name, edge.command("show proc", _MASTER_SOCKET) or "")
 
 
 def of_master(edge: str, shown: str) -> tuple[int, int]:

@@ -14,13 +14,15 @@ from dataclasses import astuple, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from lab.master import engines_of
 from lab.processes import LabError
 
 if TYPE_CHECKING:
     # Python 3.10 has none
     from typing import Self
 
-_TICK = 1 / os.sysconf("SC_CLK_TCK")
+# seconds: the clock of processes knows nothing shorter
+TICK = 1 / os.sysconf("SC_CLK_TCK")
 _KIB_IN_MB = 1024 / 1e6
 
 
@@ -43,11 +45,11 @@ class Process:
 
     def cpu_seconds(self) -> float:
         """User and system time since it began, all threads, in steps of 0.01 s."""
-        return sum(self._times()[:2]) * _TICK
+        return sum(self._times()[:2]) * TICK
 
     def spent(self) -> float:
         """The same, with all that the children it has waited for have used."""
-        return sum(self._times()) * _TICK
+        return sum(self._times()) * TICK
 
     def resident_mb(self) -> float:
         """VmRSS: what it has of pages shared with the master counts in full."""
@@ -88,6 +90,17 @@ class Process:
             return Path(f"/proc/{self.pid}/{name}").read_text()
         except (FileNotFoundError, ProcessLookupError) as error:
             raise LabError(f"process {self.pid} has ended while it was measured") from error
+
+
+def pid_of_engine(master: int) -> int:
+    """The one engine of the master whose first process is ``master``. Raises `LabError` when it is not one."""
+    found = engines_of(master)
+    if len(found) != 1:
+        raise LabError(
+            f"{len(found)} processes of salt-master {master} are titled as its engine where one was expected: "
+            "is the Python package setproctitle there?"
+        )
+    return found[0]
 
 
 def spent(pids: Iterable[int]) -> float:

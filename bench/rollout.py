@@ -3,7 +3,7 @@
 A change swaps all pods that serve for others, so that every connection tells which set its edge knows of, and no pod
 that stays hides an edge that is late. Pods that leave end as in a cluster: they accept for `GRACE` seconds after they
 were told, take no new connection then, and let open ones go on. So an edge that is late loses new connections, and an
-open one that breaks was broken by the edge.
+open one that breaks was broken by the edge. It must never end a pod at once: what breaks then is no edge's fault.
 """
 
 from __future__ import annotations

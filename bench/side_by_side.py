@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import contextlib
 import re
-import socket
 import sys
 import time
 from collections.abc import Iterator
@@ -17,16 +16,29 @@ from collections.abc import Iterator
 from bench import comparison, hot_fleet
 from bench.ansible_way import Playbook, open_to_ansible
 from bench.command import Say, run_part, undisturbed
-from bench.comparison import HOT, POLLING, RELOAD, RESTART, STATE, USUAL, Account, Turn, mirrored, moment
+from bench.comparison import (
+    HOT,
+    POLL_SECONDS,
+    POLLING,
+    RELOAD,
+    RESTART,
+    STATE,
+    USUAL,
+    Account,
+    Load,
+    Turn,
+    mirrored,
+    moment,
+)
 from bench.pinger import Pinger
 from bench.result import Result
 from bench.rollout import GRACE, PODS, Rollout, await_serving
 from bench.trees import Peak, inside, spent_so_far, tree
-from bench.ways import POLL_SECONDS, Polling, SaltLane, Way
+from bench.ways import Polling, SaltLane, Way
 from lab.hosts import EdgeHost
 from lab.processes import LabError
 from lab.topology import Lab, down
-from lab.traffic import Probe
+from lab.traffic import Place, Probe
 
 # changes at each turn, and rounds: so many that the slowest has eight in all, and the fastest two dozen
 CHANGES = {HOT: 12, STATE: 10, USUAL: 4, RESTART: 4, RELOAD: 4, POLLING: 6}
@@ -36,8 +48,8 @@ ROUNDS, QUICK_ROUNDS = 2, 1
 RATE, STREAMS = hot_fleet.RATE, 2
 # seconds: nothing changes, for what is used at rest; after the last change, for what it has begun to end
 REST, AFTERMATH = 4.0, 1.0
-# seconds: for one change, for another to take over, for HAProxy's socket, the longest the load may last
-PATIENCE, HAND_OVER_PATIENCE, ASK_PATIENCE, LONGEST = 60.0, 120.0, 5.0, 3600.0
+# seconds: for one change, for another to take over, the longest the load may last
+PATIENCE, HAND_OVER_PATIENCE, LONGEST = 60.0, 120.0, 3600.0
 # pings at each turn of the hot lane
 PINGS = 12
 PILLAR = {"haproxy": {**hot_fleet.PILLAR["haproxy"], "check": {"inter": "1s"}}}
@@ -57,7 +69,7 @@ NOTES = (
     "The most that a lane of Salt's can reach is a playbook's p50 divided by that of test.ping, both in the first "
     "table. Where a goal of 40 is missed, what is left to win is only the hot lane's part above that floor; the rest "
     "would need another transport than Salt's, or is the playbook's own speed on this machine.",
-    f"The template loop looks every {POLL_SECONDS:g} s on each edge, all three at the same moment, which flatters it; "
+    f"The template loop looks every {POLL_SECONDS:g} s on each edge, on all at the same moment, which flatters it; "
     "changes fall evenly over that time.",
 )
 
@@ -85,8 +97,7 @@ class Stage:
         """Up inside, with the load; gone afterwards, whatever happens."""
         try:
             self._start()
-            places = self._lab.places(9000)
-            with Probe(places, rate=RATE, seconds=LONGEST, streams=STREAMS) as self._probe:
+            with Probe(places(self._lab), rate=RATE, seconds=LONGEST, streams=STREAMS) as self._probe:
                 self._rollout.probe = self._probe
                 yield self
         finally:
@@ -174,32 +185,36 @@ def _on_master(way: Way) -> set[int]:
 
 def worker(edge: EdgeHost) -> int:
     """The process id of the HAProxy worker that answers."""
-    with socket.socket(socket.AF_UNIX) as client:
-        client.settimeout(ASK_PATIENCE)
-        client.connect(str(edge.path("/run/haproxy/admin.sock")))
-        client.sendall(b"show info\n")
-        said = b"".join(iter(lambda: client.recv(65536), b"")).decode()
+    said = edge.command("show info") or ""
     found = re.search(r"^Pid: (\d+)", said, re.M)
     if not found:
         raise LabError(f"{edge.name}: HAProxy's socket said no process id: {said[:200]!r}")
     return int(found[1])
 
 
+def places(lab: Lab) -> list[Place]:
+    """Where the load goes to."""
+    return lab.places(9000)
+
+
 def measure(say: Say, quick: bool) -> Result:
     """All ways, by turns."""
     changes, rounds = (QUICK, QUICK_ROUNDS) if quick else (CHANGES, ROUNDS)
     accounts = {name: Account(name) for name in changes}
-    with Stage(Lab(pillar=PILLAR), say).running() as stage:
+    lab = Lab(pillar=PILLAR)
+    with Stage(lab, say).running() as stage:
         for name in mirrored(list(changes), rounds):
             accounts[name].turns.append(stage.turn(name, changes[name]))
         stage.count([turn for one in accounts.values() for turn in one.turns])
+    asked = len(places(lab))
+    load = Load(len(lab.edges), connections=RATE * asked, streams=STREAMS * asked)
     return Result(
         "side_by_side",
         "Side by side with other ways",
         comparison.figures(accounts),
         notes=NOTES,
-        tables=comparison.tables(accounts),
-        plots=comparison.plots(accounts),
+        tables=comparison.tables(accounts, load),
+        plots=comparison.plots(accounts, load),
     )
 
 

@@ -1,6 +1,7 @@
 """What a stand-in says, word for word as a real edge has said it, but for what names the edge.
 
-Pure. Signed with the stand-in's own key by the edge's own code, which is in ``salt/states/_utils``.
+Pure. Signed with the stand-in's own key by the edge's own code, which is in ``salt/states/_utils``; it must never say
+less than a real edge, or the master would look cheaper than it is.
 """
 
 from __future__ import annotations

@@ -10,6 +10,8 @@ import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from bench.hot_fleet import RATE
+
 OURS, SALT, KUBERNETES, HAPROXY, CLIENT = "ours", "Salt's", "Kubernetes' API and client", "HAProxy's", "clients'"
 
 
@@ -42,7 +44,7 @@ WAY = (
     Step("load the record", OURS, "loaded", "what the file holds, the servers that are wanted"),
     Step("look what runs", HAPROXY, "looked", "three questions on the socket, and the plan"),
     Step("runtime commands", HAPROXY, "moved", "servers come and go; from here on traffic is right"),
-    Step("next connection", CLIENT, "reached", "100 new ones a second over each family; then a pod answers"),
+    Step("next connection", CLIENT, "reached", f"{RATE:g} new ones a second over each family; then a pod answers"),
 )
 # what follows while traffic flows already
 AFTERWARDS = (

@@ -13,13 +13,14 @@ from typing import Protocol
 
 import yaml
 
+from bench.comparison import POLL_SECONDS
 from lab.hosts import EdgeHost
 from lab.master import Master
 from lab.processes import RUN, recorded, wait_for
 from lab.topology import SERVICE, Lab
 
-# seconds between two looks of the template loop, and for everything of Salt to stand after a start
-POLL_SECONDS, SALT_PATIENCE = 5.0, 90.0
+# seconds for everything of Salt to stand after a start
+SALT_PATIENCE = 90.0
 TEMPLATE = Path(__file__).with_name("ansible") / "haproxy.cfg.j2"
 _POLLING = Path(__file__).with_name("polling.py")
 _ON_EDGE = "/usr/local/lib/polling"

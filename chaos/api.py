@@ -45,7 +45,7 @@ def _switched(
         begin=lambda stage: stage.cluster.fault(kind, **options),
         end=lambda stage: stage.cluster.clear_faults(),
         lasts=lasts,
-        needs="switches",
+        switched=True,
         short=short,
     )
     return _met(condition, fault)

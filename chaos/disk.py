@@ -1,6 +1,6 @@
 """A full disk: a small one of its own over a directory, with the directory's content and no byte left.
 
-Done where a given process sees it: ``ip netns exec`` gives each its own mounts.
+Done where a given process sees it: ``ip netns exec`` gives each its own mounts. It must never fill this machine's disk.
 """
 
 from __future__ import annotations

@@ -136,11 +136,11 @@ def _edit_is_kept(stage: Stage) -> None:
 def _move_by_hand(stage: Stage) -> None:
     """One server switched off and another one added, at run time only."""
     stage.kept["haproxy"] = _haproxy(stage)
-    rows = stage.command(stage.edge, "show servers state tcp") or ""
+    rows = stage.edge.command("show servers state tcp") or ""
     # the first line is the version of the format, the second names the columns
     server = rows.splitlines()[2].split()[3]
-    stage.command(stage.edge, f"set server tcp/{server} state maint")
-    stage.command(stage.edge, "add server tcp/by-hand 10.244.0.250:9000 send-proxy-v2 check")
+    stage.edge.command(f"set server tcp/{server} state maint")
+    stage.edge.command("add server tcp/by-hand 10.244.0.250:9000 send-proxy-v2 check")
     if stage.edge_right(stage.edge):
         raise LabError("the hand had no effect")
 

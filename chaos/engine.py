@@ -42,7 +42,6 @@ def _killed_at(point: str) -> Fault:
         holds=_was_killed,
         instant=True,
         bound=ENGINE_BOUND,
-        needs="under fire",
     )
 
 
@@ -63,7 +62,6 @@ def _storm_holds(stage: Stage) -> None:
     stage.figures["storm: changes"] = round(seen.changes / seen.seconds, 1)
     stage.figures["storm: publishes"] = len(seen.jobs)
     stage.figures["storm: publishes allowed"] = seen.allowed
-    stage.figures["storm: fastest publishes a second"] = round(seen.fastest, 1)
     stage.figures["storm: last state / quiet"] = round(seen.after / quiet, 2)
     stage.figures["storm: memory growth"] = round(100 * (stage.resident_kb() / stage.kept["memory"] - 1), 1)
     assert len(seen.jobs) <= seen.allowed, f"{len(seen.jobs)} publishes"

@@ -27,8 +27,8 @@ class Fault:
     """``begin``, ``change`` (the cluster changes while it lasts), ``lasts`` seconds, ``end``; then it is timed.
 
     ``instant``: there is nothing to end, so recovery counts from the change. ``kills``: edges whose HAProxy the fault
-    itself ends, so connections there may fail. ``needs`` names what only some labs have. ``bound`` is the longest
-    recovery in seconds, None for the suite's: ack_timeout and one state run.
+    itself ends, so connections there may fail. ``switched``: by a switch that only the lab's own API has. ``bound`` is
+    the longest recovery in seconds, None for the suite's: ack_timeout and one state run.
     """
 
     name: str
@@ -41,7 +41,7 @@ class Fault:
     instant: bool = False
     kills: tuple[str, ...] = ()
     bound: float | None = None
-    needs: str = ""
+    switched: bool = False
     short: bool = False
 
 

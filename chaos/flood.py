@@ -1,6 +1,7 @@
 """Events onto the master's bus as fast as it takes them: ``python -m chaos.flood <configuration> <tag> <number>``.
 
-A process of its own, like whatever on a real master floods it; it ends when the bus has taken the last one.
+A process of its own, like whatever on a real master floods it; it ends when the bus has taken the last one. It must
+never wait for a reader, or nothing would be dropped.
 """
 
 from __future__ import annotations

@@ -104,7 +104,6 @@ FAULTS = (
         change=_await_master_gone,
         end=Stage.start_master,
         lasts=1,
-        needs="under fire",
     ),
     Fault(
         "master killed for a minute",
@@ -120,7 +119,6 @@ FAULTS = (
         change=_roll_through_flood,
         end=lambda stage: stage.kept["flood"].wait(60),
         holds=_queue_was_dropped,
-        needs="under fire",
     ),
     Fault(
         "disk full on the master",
@@ -138,7 +136,6 @@ FAULTS = (
         change=Stage.follow,
         end=_mend_template,
         holds=_said_which,
-        needs="site",
     ),
     _clock(+1),
     _clock(-1),

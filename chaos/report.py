@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chaos.fault import Fault, Outcome
-from lab.figures import Figure, figure
+from lab.figures import Figure, aligned, figure
 
 PAGE = Path(__file__).parent.parent / "docs/reliability.md"
 _BEGIN, _END = "<!-- make chaos: begin -->", "<!-- make chaos: end -->"
@@ -38,8 +38,7 @@ def row(fault: Fault, outcomes: Sequence[Outcome]) -> tuple[str, ...]:
 def text_table(rows: Sequence[Sequence[str]]) -> str:
     """For a terminal, without the promises."""
     listed = [[cell for index, cell in enumerate(each) if index != 1] for each in (TITLES, *rows)]
-    widths = [max(map(len, column)) for column in zip(*listed, strict=True)]
-    return "\n".join("  ".join(map(str.ljust, each, widths)).rstrip() for each in listed)
+    return aligned(listed)
 
 
 def keep(rows: Sequence[Sequence[str]], order: Sequence[str], page: Path = PAGE) -> None:

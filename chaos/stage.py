@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import os
-import re
 import signal
-import socket
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,8 +17,9 @@ from lab.cluster import Cluster
 from lab.cluster_objects import Endpoint, slices_by_family
 from lab.hosts import EdgeHost
 from lab.kubeapi.resources import object_path
+from lab.master import engines_of
 from lab.pods import Pod
-from lab.processes import RUN, LabError, recorded, session, title, wait_for
+from lab.processes import RUN, LabError, recorded, wait_for
 from lab.topology import PILLAR as LAB_PILLAR
 from lab.topology import SERVICE, Lab
 
@@ -31,11 +30,8 @@ POOL = 7
 PORT = 9000
 BACKEND = "tcp"
 PATIENCE = 60.0
-_SOCKET = "/run/haproxy/admin.sock"
 # as often as allowed, so that what an edge mends by itself is seen to be mended
 PILLAR: dict[str, Any] = {**LAB_PILLAR["haproxy"], "reconcile_interval": 5}
-# one that Salt has restarted has the name of its class and no other
-_ENGINE = re.compile(r"k8s_endpoints|\bEngine$")
 
 
 class Stage:
@@ -161,23 +157,12 @@ class Stage:
 
     def in_process(self, edge: EdgeHost, backend: str = BACKEND) -> set[str] | None:
         """Pods the running process sends new connections to; None when it does not answer."""
-        answer = self.command(edge, f"show servers state {backend}")
+        answer = edge.command(f"show servers state {backend}")
         if answer is None:
             return None
         rows = [line.split() for line in answer.splitlines() if line[:1].isdigit() and len(line.split()) > 8]
         # be_id be_name srv_id srv_name srv_addr srv_op_state srv_admin_state srv_uweight
         return {row[3].split(":")[0] for row in rows if not int(row[6]) & 0x0F and row[7] != "0"}
-
-    def command(self, edge: EdgeHost, text: str, at: str = _SOCKET) -> str | None:
-        """A command on a socket of HAProxy's; None when nobody answers."""
-        with contextlib.suppress(OSError, LabError), socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(2)
-            client.connect(str(edge.path(at)))
-            client.sendall(f"{text}\n".encode())
-            # HAProxy's master process would wait for more commands
-            client.shutdown(socket.SHUT_WR)
-            return b"".join(iter(lambda: client.recv(65536), b"")).decode()
-        return None
 
     def await_right(self, wanted: set[str] | None = None) -> None:
         """Raises `LabError` when an edge does not come right."""
@@ -200,7 +185,7 @@ class Stage:
     def engine(self) -> int:
         """The process id of the engine."""
         leader = recorded(RUN / "master.pid")
-        found = [pid for pid in session(leader) if _ENGINE.search(title(pid))] if leader else []
+        found = engines_of(leader) if leader else []
         if not found:
             raise LabError("the master has no engine")
         return found[0]

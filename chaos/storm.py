@@ -8,7 +8,6 @@ from __future__ import annotations
 import math
 import time
 from dataclasses import dataclass
-from itertools import pairwise
 
 from haproxy_edge.options import check
 
@@ -36,12 +35,6 @@ class Storm:
         """Publishes from the first change until the last state is everywhere, at one per ``min_interval``."""
         return math.floor((self.seconds + self.after) / MIN_INTERVAL) + 1
 
-    @property
-    def fastest(self) -> float:
-        """Publishes a second, of the two that came closest; a job's id is the time it was published."""
-        moments = sorted(map(_seconds, self.jobs))
-        return max((1 / max(0.001, later - earlier) for earlier, later in pairwise(moments)), default=0.0)
-
 
 def quiet(stage: Stage, changes: int) -> list[float]:
     """Seconds until every edge was right, of changes that come one at a time."""
@@ -66,8 +59,3 @@ def storm(stage: Stage, changes: int = CHANGES, seconds: float = SECONDS) -> Sto
     stage.follow()
     after = time.monotonic() - changed
     return Storm(changes, changed - began, after, frozenset(stage.published(_SYNC) - jobs))
-
-
-def _seconds(job: str) -> float:
-    """20260124123059123456 as seconds of its day."""
-    return int(job[8:10]) * 3600 + int(job[10:12]) * 60 + int(job[12:14]) + int(job[14:20]) / 1e6

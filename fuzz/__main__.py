@@ -1,7 +1,7 @@
 """``python -m fuzz``: cases of all targets with progress, a table and one line of JSON.
 
 The exit status says whether all held. ``--cases`` are shared among the targets, ``--seed`` makes a run again,
-``--only`` chooses targets by a part of a name.
+``--only`` chooses targets by a part of a name. A target that fails must never hide what the others have found.
 """
 
 from __future__ import annotations

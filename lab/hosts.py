@@ -10,6 +10,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import subprocess
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +23,9 @@ from lab.processes import NAME, RUN, LabError, end, recorded, run, spawn, wait_f
 
 _CGROUPS = Path("/sys/fs/cgroup")
 _DISK = "1g"
+ADMIN_SOCKET = "/run/haproxy/admin.sock"
+# seconds
+_ANSWER_PATIENCE = 5.0
 
 
 class EdgeHost:
@@ -79,6 +83,17 @@ class EdgeHost:
             raise LabError(f"{self.name} does not run")
         entered = ["nsenter", "-t", str(leader), "-m", "-u", "-i", "-n", "-p", "-C", "-r", "-w", "--"]
         return run([*entered, *command], check=check, timeout=timeout)
+
+    def command(self, text: str, at: str = ADMIN_SOCKET) -> str | None:
+        """A command on one of its HAProxy's sockets; None when nobody answers."""
+        with contextlib.suppress(OSError, LabError), socket.socket(socket.AF_UNIX) as client:
+            client.settimeout(_ANSWER_PATIENCE)
+            client.connect(str(self.path(at)))
+            client.sendall(f"{text}\n".encode())
+            # HAProxy's master process would wait for more commands
+            client.shutdown(socket.SHUT_WR)
+            return b"".join(iter(lambda: client.recv(65536), b"")).decode()
+        return None
 
     def path(self, inside: str) -> Path:
         """Where a file of the host is seen from outside, /run included."""

@@ -19,10 +19,12 @@ import yaml
 from haproxy_edge.store import Store
 
 from lab import fabric
-from lab.processes import RUN, LabError, end, netns, run, spawn, wait_for
+from lab.processes import RUN, LabError, end, netns, run, session, spawn, title, wait_for
 
 CHECKOUT = Path(__file__).resolve().parent.parent
 _BIN = Path(sys.executable).parent
+# how Salt titles it; one that it has restarted has the name of its class and no other
+_ENGINE = re.compile(r"k8s_endpoints|\bEngine$")
 
 
 class Master:
@@ -129,6 +131,11 @@ class Master:
             return json.loads(done.stdout)
         except ValueError as error:
             raise LabError(f"salt-run {' '.join(arguments)}: {(done.stderr + done.stdout)[-2000:]}") from error
+
+
+def engines_of(leader: int) -> list[int]:
+    """Process ids of the engines of the master whose first process that is."""
+    return [pid for pid in session(leader) if _ENGINE.search(title(pid))]
 
 
 def exec_salt(arguments: list[str], program: str = "salt") -> None:

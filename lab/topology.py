@@ -15,6 +15,7 @@ from types import TracebackType
 from typing import Any
 
 import yaml
+from haproxy_edge.options import TABLE
 
 from lab import fabric, hosts, pods
 from lab.cluster import Cluster, lab_cluster
@@ -27,6 +28,7 @@ from lab.processes import RUN, LabError, end, recorded, wait_for
 from lab.traffic import Place
 
 SERVICE = "kube-system/traefik"
+_GIVEN = ("services", "kubeconfig")
 # separate binds: a dual-stack one would report IPv4 clients as ::ffff:a.b.c.d
 PILLAR = {
     "haproxy": {
@@ -50,7 +52,6 @@ class Lab:
             EdgeHost(f"edge{number}", release="trixie" if number % 3 == 0 else "bookworm")
             for number in range(1, edges + 1)
         ]
-        self._first_pillar = pillar or PILLAR
         self.pillar = RUN / "pillar"
         self._first_pillar = pillar
         self.master = Master(self.pillar)
@@ -178,6 +179,15 @@ class Lab:
         """Over the options so far; the master takes them at its next start."""
         self._engine.update(options)
         self.master.configure(engines=[{"k8s_endpoints": self._engine}])
+
+    def other_options(self) -> dict[str, Any]:
+        """Options of its engine that are not as by default, but for those that every installation gives."""
+        defaults = {option.name: option.default for option in TABLE}
+        return {
+            name: value
+            for name, value in self._engine.items()
+            if name in defaults and name not in _GIVEN and value != defaults[name]
+        }
 
     def _start_cluster(self) -> Path:
         self.cluster.start()

@@ -17,10 +17,12 @@ PACKAGES = (
     ("/usr/bin/optipng", "optipng"),
     ("/usr/share/fonts/opentype/inter", "fonts-inter"),
 )
-# how a playbook comes to an edge
+# how a playbook comes to an edge, and who asks one for pages as fast as it can
 BENCH = (
     ("/usr/bin/ssh", "openssh-client"),
     ("/usr/bin/ssh-keygen", "openssh-client"),
+    ("/usr/bin/ab", "apache2-utils"),
+    ("/usr/bin/wrk", "wrk"),
 )
 
 

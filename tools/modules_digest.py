@@ -1,6 +1,7 @@
 """Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; ``--check`` only compares.
 
-An edge tells by it whether its modules are those the master serves; a test fails when it was forgotten.
+An edge tells by it whether its modules are those the master serves; a test fails when it was forgotten. It must
+never depend on anything but those modules: the same ones have the same digest everywhere.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The shape of the tree in figures: how much there is, how long its pieces are, who imports whom.
 
-``.venv/bin/python tools/shape.py`` for the tree as it is, with a revision of git for another one beside it. It reads
-and counts only; what is good is for people to say.
+``.venv/bin/python tools/shape.py`` for the tree as it is, with a revision of git for another one beside it. It must
+never change a file, nor judge: what is good is for people to say.
 """
 
 from __future__ import annotations

@@ -10,13 +10,12 @@ import math
 
 import pytest
 
-from chaos.__main__ import ALL
+from chaos.__main__ import possible
 from chaos.runner import run
 from chaos.stage import PILLAR, Stage
 from lab.cluster import lab_cluster
 
-# a real API server has no switches for faults
-CHOSEN = [fault for fault in ALL if fault.short and (fault.needs != "switches" or lab_cluster().is_embedded)]
+CHOSEN = [fault for fault in possible(embedded=lab_cluster().is_embedded) if fault.short]
 
 
 @pytest.fixture(scope="module")

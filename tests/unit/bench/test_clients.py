@@ -6,7 +6,8 @@ import json
 
 import pytest
 
-from bench.clients import Shot, of_ab, of_wrk, together
+from bench import clients
+from bench.clients import Shot, of_ab, of_wrk, require_tools, together
 from lab.processes import LabError
 
 AB = """\
@@ -50,3 +51,9 @@ def test_a_run_with_a_failed_request_or_none_at_all_is_no_measurement(read, said
 
 def test_rates_of_processes_add_up_and_their_times_do_not():
     assert together([Shot(100, 1.0, 4.0), Shot(300, 2.0, 8.0)]) == Shot(400, 1.5, 6.0)
+
+
+def test_a_missing_load_generator_is_named_with_the_way_out(monkeypatch):
+    monkeypatch.setattr(clients, "BENCH", (("/nowhere/ab", "apache2-utils"),))
+    with pytest.raises(LabError, match="needs the packages apache2-utils: run lab/bootstrap bench"):
+        require_tools()

@@ -7,10 +7,12 @@ from itertools import pairwise
 import pytest
 
 from bench import comparison
-from bench.comparison import HOT, POLLING, RESTART, STATE, USUAL, Account, Turn, mirrored, moment
+from bench.comparison import HOT, POLLING, RESTART, STATE, USUAL, Account, Load, Turn, mirrored, moment
 from bench.result import Result
 from bench.trees import WaySpent
 from lab.traffic import Record
+
+LOAD = Load(edges=2, connections=40.0, streams=8)
 
 
 def record(start, *, end=None, pod="app-1", error="", place="edge1/ipv4"):
@@ -100,11 +102,18 @@ def test_what_is_found_makes_a_whole_result_with_a_row_for_each_way_and_the_floo
         "side_by_side",
         "Side by side",
         comparison.figures(given),
-        tables=comparison.tables(given),
-        plots=comparison.plots(given),
+        tables=comparison.tables(given, LOAD),
+        plots=comparison.plots(given, LOAD),
     )
     assert Result.from_json(result.to_json()).to_json() == result.to_json()
     noticed, costs = result.tables
     assert [row[0] for row in noticed.rows] == [*given, comparison.FLOOR]
     assert [row[0] for row in costs.rows] == [*given]
     assert noticed.rows[0][1:5] == [2, 0.2, 0.2, 0.2]
+
+
+def test_what_is_told_of_the_load_is_the_load_s_own():
+    noticed, costs = comparison.tables(accounts(), LOAD)
+    assert "of 40 a second" in noticed.note and "of 8." in noticed.note and "on 2 edges" in noticed.note
+    assert "the 2 edges together" in costs.note
+    assert comparison.plots(accounts(), LOAD)[1].title.endswith("of 40 a second")

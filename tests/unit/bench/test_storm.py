@@ -65,8 +65,7 @@ def test_each_promise_that_is_broken_misses_its_goal_and_no_other(over, name):
 
 
 def test_a_storm_may_publish_once_in_each_interval_until_the_last_state_is_everywhere():
-    storm = Storm(300, 3.0, 0.1, frozenset({"20260124123059000000", "20260124123059250000", "20260124123100250000"}))
-    assert (storm.allowed, storm.fastest) == (16, pytest.approx(4.0))
+    assert Storm(300, 3.0, 0.1, frozenset()).allowed == 16
     found = seen()
     found.phases["storm"] = phase("storm", published=9)
     assert [figure.name for figure in figures(found) if not figure.met] == ["storm: publishes of 300 changes"]
