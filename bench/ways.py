@@ -57,7 +57,7 @@ class SaltLane:
         self._lab.configure_engine(lane=self._lane)
         self._lab.master.start()
         for edge in self._lab.edges:
-            edge.run(["systemctl", "start", "salt-minion"])
+            edge.start_minion()
 
     def settle(self) -> None:
         self._lab.await_minions()
@@ -65,7 +65,7 @@ class SaltLane:
 
     def end(self) -> None:
         for edge in self._lab.edges:
-            edge.run(["systemctl", "stop", "salt-minion"])
+            edge.stop_minion()
         self._lab.master.stop()
 
     def leader(self) -> int | None:

@@ -35,7 +35,7 @@ def _sleep_through(stage: Stage) -> None:
 
 
 def _wake(stage: Stage) -> None:
-    stage.minion("start")
+    stage.edge.start_minion()
 
 
 def _kill_minion_in_syncs(stage: Stage) -> None:
@@ -56,7 +56,7 @@ def _kill_minion_in_syncs(stage: Stage) -> None:
 def _revive(stage: Stage) -> None:
     """Too often killed, systemd would leave it dead."""
     stage.edge.run(["systemctl", "reset-failed", "salt-minion"], check=False)
-    stage.minion("start")
+    stage.edge.start_minion()
 
 
 def _reboot_alone(stage: Stage) -> None:
@@ -82,17 +82,15 @@ def _kill(stage: Stage, *, workers: bool) -> None:
 
 def _take_port(stage: Stage) -> None:
     """A frontend more, on a port that is somebody else's."""
-    squat = ["systemd-run", "-q", "--unit=squatter", "python3", "-m", "http.server", str(_BUSY_PORT)]
-    stage.edge.run(squat)
+    stage.edge.take_port(_BUSY_PORT)
     frontends = dict(PILLAR["frontends"])
     frontends["busy"] = {**frontends["tcp"], "bind": f"ipv4@:{_BUSY_PORT}"}
-    stage.wait(lambda: str(_BUSY_PORT) in stage.edge.run(["ss", "-Hltn"]).stdout, f"port {_BUSY_PORT} to be taken")
     stage.pillar(stage.edge, {**PILLAR, "frontends": frontends})
     stage.kept["said"] = stage.failed_states(stage.edge)
 
 
 def _leave_port(stage: Stage) -> None:
-    stage.edge.run(["systemctl", "stop", "squatter"], check=False)
+    stage.edge.leave_port(_BUSY_PORT)
 
 
 def _port_served(stage: Stage) -> None:
@@ -203,7 +201,8 @@ def _assert_off(stage: Stage, hours: int) -> None:
 
 def _reload_minion(stage: Stage) -> None:
     stage.edge.run(["systemctl", "daemon-reload"])
-    stage.minion("restart")
+    stage.edge.stop_minion()
+    stage.edge.start_minion()
     stage.lab.await_minions()
 
 
@@ -211,7 +210,7 @@ FAULTS = (
     Fault(
         "a minion asleep through 10 changes",
         "the others follow at once; awake, it is brought to the last one",
-        begin=lambda stage: stage.minion("stop"),
+        begin=lambda stage: stage.edge.stop_minion(),
         change=_sleep_through,
         end=_wake,
         holds=lambda stage: stage.lab.await_minions(),

@@ -235,10 +235,6 @@ class Stage:
 
     # hosts
 
-    def minion(self, verb: str, edge: EdgeHost | None = None) -> None:
-        """``start``, ``stop`` or ``restart`` the salt-minion of an edge."""
-        (edge or self.edge).run(["systemctl", verb, "salt-minion"])
-
     def kill_minion(self, edge: EdgeHost) -> None:
         """SIGKILL to the minion and everything it runs."""
         edge.run(["systemctl", "kill", "-s", "KILL", "--kill-who=all", "salt-minion"], check=False)

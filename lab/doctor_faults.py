@@ -110,12 +110,9 @@ def _unreachable_api(lab: Lab, pods: list[Pod]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _stopped_minion(lab: Lab, pods: list[Pod]) -> Iterator[None]:
-    lab.edges[0].run(["systemctl", "stop", "salt-minion"])
-    try:
+    with lab.edges[0].asleep():
         yield
-    finally:
-        lab.edges[0].run(["systemctl", "start", "salt-minion"])
-        lab.await_minions()
+    lab.await_minions()
 
 
 @contextlib.contextmanager
@@ -169,13 +166,8 @@ def _pillar(lab: Lab, edge: EdgeHost, pillar: dict[str, Any]) -> Iterator[None]:
 def _taken_port_and_wrong_port_name(lab: Lab, pods: list[Pod]) -> Iterator[None]:
     edge = lab.edges[2]
     more = {"bind": "ipv4@:8888", "service": SERVICE, "port": "tpc"}
-    edge.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8888"])
-    try:
-        wait_for(lambda: ":8888 " in edge.run(["ss", "-Hltn"]).stdout, 60, "the squatter")
-        with _pillar(lab, edge, _frontends(more=more)):
-            yield
-    finally:
-        edge.run(["systemctl", "stop", "squatter"], check=False)
+    with edge.port_taken(8888), _pillar(lab, edge, _frontends(more=more)):
+        yield
 
 
 @contextlib.contextmanager

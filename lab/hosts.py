@@ -12,7 +12,7 @@ import shutil
 import signal
 import socket
 import subprocess
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,11 +53,51 @@ class EdgeHost:
 
     def wait_ready(self, timeout: float = 60) -> None:
         """Until its minion runs."""
-        wait_for(self._minion_active, timeout, f"{self.name}: salt-minion (see {RUN}/{self.name}.log)", every=0.1)
+        there = f"{self.name}: salt-minion (see {RUN}/{self.name}.log)"
+        wait_for(lambda: self._minion_state() == "active", timeout, there, every=0.1)
+
+    def stop_minion(self) -> None:
+        """At once and for good; asked to end, it takes all the time that systemd gives it."""
+        self.run(["systemctl", "stop", "--no-block", "salt-minion"])
+        self.run(["systemctl", "kill", "--signal=KILL", "--kill-who=all", "salt-minion"], check=False)
+        wait_for(
+            lambda: self._minion_state() in ("inactive", "failed"), 60, f"{self.name}: salt-minion to end", every=0.05
+        )
+
+    def start_minion(self) -> None:
+        """Returns when it runs, which is before it has met its master."""
+        self.run(["systemctl", "start", "salt-minion"])
+
+    @contextlib.contextmanager
+    def asleep(self) -> Iterator[None]:
+        """Without its minion; HAProxy serves on."""
+        self.stop_minion()
+        try:
+            yield
+        finally:
+            self.start_minion()
+
+    def take_port(self, port: int) -> None:
+        """Another program listens there, over IPv4, until `leave_port`."""
+        self.run(["systemd-run", "-q", f"--unit=squatter-{port}", "python3", "-m", "http.server", str(port)])
+        wait_for(lambda: f":{port} " in self.run(["ss", "-Hltn"]).stdout, 60, f"{self.name}: port {port} to be taken")
+
+    def leave_port(self, port: int) -> None:
+        self.run(["systemctl", "stop", f"squatter-{port}"], check=False)
+
+    @contextlib.contextmanager
+    def port_taken(self, port: int) -> Iterator[None]:
+        """`take_port` for a while."""
+        self.take_port(port)
+        try:
+            yield
+        finally:
+            self.leave_port(port)
 
     def reboot(self) -> None:
         """With its disk as it is; returns when the old system is gone and the new one boots."""
         pid_file = RUN / f"{self.name}.pid"
+        self.stop_minion()
         self.run(["systemctl", "reboot"], check=False)
         # nspawn with --keep-unit ends instead of looping
         wait_for(lambda: recorded(pid_file) is None, 60, f"{self.name} to go down")
@@ -118,10 +158,11 @@ class EdgeHost:
             return None
         return next(iter(children(pid)), None)
 
-    def _minion_active(self) -> bool:
+    def _minion_state(self) -> str:
+        """As systemd calls it; empty while the host itself is not there."""
         if self._leader() is None:
-            return False
-        return self.run(["systemctl", "is-active", "salt-minion"], check=False).stdout.strip() == "active"
+            return ""
+        return self.run(["systemctl", "is-active", "salt-minion"], check=False).stdout.strip()
 
     def _make_disk(self) -> None:
         lower = image.ensure(self.release)

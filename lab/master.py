@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -114,9 +114,10 @@ class Master:
 
     def salt(self, *arguments: str, timeout: float = 120) -> dict[str, Any]:
         """``salt 'edge*' …`` as {minion: return}; a failing state is a return like any other."""
-        done = run(self.command("--out=json", "--static", "-t", "60", *arguments), timeout=timeout, check=False)
+        # not --static, which asks all minions whether they are there first
+        done = run(self.command("--out=json", "-t", "60", *arguments), timeout=timeout, check=False)
         try:
-            return dict(json.loads(done.stdout))
+            return {minion: returned for one in _objects(done.stdout) for minion, returned in one.items()}
         except ValueError as error:
             raise LabError(f"salt {' '.join(arguments)}: {(done.stderr + done.stdout)[-2000:]}") from error
 
@@ -136,6 +137,15 @@ class Master:
 def engines_of(leader: int) -> list[int]:
     """Process ids of the engines of the master whose first process that is."""
     return [pid for pid in session(leader) if _ENGINE.search(title(pid))]
+
+
+def _objects(text: str) -> Iterator[dict[str, Any]]:
+    """JSON objects, one after the other."""
+    rest = text.strip()
+    while rest:
+        found, end = json.JSONDecoder().raw_decode(rest)
+        yield dict(found)
+        rest = rest[end:].lstrip()
 
 
 def exec_salt(arguments: list[str], program: str = "salt") -> None:

@@ -53,6 +53,11 @@ class Rotation:
             pod.stop()
         self._lab.serve(list(self.ready))
 
+    def end(self) -> None:
+        """End who is still leaving, at once."""
+        while self._leaving:
+            self._leaving.popleft()[1].stop()
+
     def _change(self, pod: Pod, pool: ThreadPoolExecutor) -> None:
         now = time.monotonic()
         while self._leaving and self._leaving[0][0] <= now:

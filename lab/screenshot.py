@@ -73,7 +73,7 @@ def _live(lab: Lab, pods: list[Pod], browser: Browser) -> None:
         _change(lab, more[1:], browser)
         pods = more[1:]
         say(f"rollout {number + 1} of 2")
-    lab.edges[-1].run(["systemctl", "stop", "salt-minion"])
+    lab.edges[-1].stop_minion()
     _change(lab, [*pods, lab.pods.add()], browser, edges=edges - 1)
     browser.wait_for("byId('verdict').dataset.state === 'warn'", 60)
 

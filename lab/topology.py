@@ -29,6 +29,8 @@ from lab.traffic import Place
 
 SERVICE = "kube-system/traefik"
 _GIVEN = ("services", "kubeconfig")
+# seconds: the engine's option
+EMPTY_GRACE = 2
 # separate binds: a dual-stack one would report IPv4 clients as ::ffff:a.b.c.d
 PILLAR = {
     "haproxy": {
@@ -59,7 +61,7 @@ class Lab:
         self.pods: Pods | None = None
         self._engine = {
             "services": [SERVICE],
-            "empty_grace": 2,
+            "empty_grace": EMPTY_GRACE,
             "watch_timeout": 20,
             "read_timeout": 25,
             "metrics": "127.0.0.1:9105",

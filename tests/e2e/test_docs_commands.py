@@ -58,9 +58,11 @@ def blocks() -> list[object]:
 
 
 def in_a_line() -> list[str]:
-    """Each once."""
+    """Each once, and none that stands in a fence that is typed."""
     found = {" ".join(command.split()) for page in PAGES for command in IN_A_LINE.findall(page.read_text())}
-    return sorted(command for command in found if not command.startswith(tuple(ELSEWHERE)))
+    in_fences = {line.strip() for _, above, text in fences() if above == MARK for line in text.splitlines()}
+    here = {command.replace("<edge>", "edge1") for command in found if not command.startswith(tuple(ELSEWHERE))}
+    return sorted(here - in_fences)
 
 
 def typed(block: str, url: str, here: Path) -> str:

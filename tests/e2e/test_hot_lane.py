@@ -2,18 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 
 import pytest
 
 from lab.processes import wait_for
-
-
-def _more(world):
-    """One pod more behind the service."""
-    pods = [*world.pods, world.lab.pods.add()]
-    world.lab.serve(pods)
-    return pods
 
 
 def _snapshot(world, edge):
@@ -26,33 +20,25 @@ def _sync(world, edge, *snapshots):
     return world.lab.master.salt(edge.name, "haproxy_edge.sync", f"payload={payload}")[edge.name]
 
 
-def _back(world, pods):
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
-
-
 def test_a_change_goes_out_as_one_sync_and_as_no_state(world):
     master = world.lab.master
     applied, synced = master.published("state.apply"), master.published("haproxy_edge.sync")
-    pods = _more(world)
-    world.await_servers(pods)
-    assert len(master.published("haproxy_edge.sync") - synced) == 1
-    assert master.published("state.apply") == applied
-    _back(world, pods)
+    with world.one_more() as pods:
+        world.await_servers(pods)
+        assert len(master.published("haproxy_edge.sync") - synced) == 1
+        assert master.published("state.apply") == applied
 
 
 @pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_that_slept_through_a_change_is_brought_right_without_another(world):
     sleeper, *awake = world.lab.edges
-    sleeper.run(["systemctl", "stop", "salt-minion"])
-    pods = _more(world)
-    names = {pod.name for pod in pods}
-    wait_for(lambda: all(world.servers(edge) == names for edge in awake), 60, "the others to follow at once")
-    assert world.servers(sleeper) == {pod.name for pod in world.pods}
-    sleeper.run(["systemctl", "start", "salt-minion"])
-    world.await_servers(pods, timeout=90)
-    _back(world, pods)
+    with contextlib.ExitStack() as stack:
+        with sleeper.asleep():
+            pods = stack.enter_context(world.one_more())
+            names = {pod.name for pod in pods}
+            wait_for(lambda: all(world.servers(edge) == names for edge in awake), 60, "the others to follow at once")
+            assert world.servers(sleeper) == {pod.name for pod in world.pods}
+        world.await_servers(pods, timeout=90)
 
 
 def test_a_new_edge_is_found_and_served_without_a_change_in_the_cluster(world):
@@ -64,22 +50,21 @@ def test_a_new_edge_is_found_and_served_without_a_change_in_the_cluster(world):
 def test_an_haproxy_that_was_stopped_serves_again_after_the_next_change(world):
     edge = world.lab.edges[0]
     edge.run(["systemctl", "stop", "haproxy"])
-    pods = _more(world)
-    world.await_servers(pods)
-    wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 60, "HAProxy to run")
-    _back(world, pods)
+    with world.one_more() as pods:
+        world.await_servers(pods)
+        wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 60, "HAProxy to run")
 
 
 @pytest.mark.field_failure("a change lost between two publishes")
 def test_an_older_snapshot_never_replaces_a_newer_one(world):
     edge = world.lab.edges[0]
     old = _snapshot(world, edge)
-    pods = _more(world)
-    world.await_servers(pods)
-    ack = _sync(world, edge, old)
-    assert ack["serves"]["default kube-system/traefik"]["generation"] > json.loads(old)["generation"]
-    assert world.servers(edge) == {pod.name for pod in pods}
-    _back(world, pods)
+    with world.one_more() as pods:
+        world.await_servers(pods)
+        before = world.config(edge)
+        ack = _sync(world, edge, old)
+        assert ack["serves"]["default kube-system/traefik"]["generation"] > json.loads(old)["generation"]
+        assert world.config(edge) == before
 
 
 def test_a_snapshot_that_could_do_harm_is_refused_whole_by_the_name_of_its_field(world):

@@ -45,7 +45,7 @@ def test_two_hundred_changes_under_load_cost_no_connection_no_stream_and_no_relo
         for _ in rotation.changes(CHANGES, every=EVERY):
             pass
         world.await_servers(list(rotation.ready))
-        rotation.settle()
+    rotation.end()
     world.lab.serve(world.pods)
     records = [*plain.records(), *secure.records()]
     assert _failures(records) == {}

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import pytest
 
 from lab.cluster_objects import Endpoint
@@ -11,17 +13,22 @@ from lab.topology import SERVICE
 # of the lab's pods
 PODS = ["10.244.0.0/24", "fd42::/64"]
 ELSEWHERE = Endpoint("evil", "192.0.2.66", "node-1")
-# seconds: longer than the engine's ack_timeout, so that whoever is taken for late would have been rung
-LONG_ENOUGH = 7.0
 
 
 def _killed_and_back(world):
-    """The whole master by SIGKILL; returns when a new engine has said its first word."""
+    """The whole master by SIGKILL; the report of a new engine that has seen the cluster and has acted on it."""
     before = world.report()["pid"]
     world.lab.master.kill()
     world.lab.master.start()
     world.lab.await_minions()
-    wait_for(lambda: world.report()["pid"] != before, 60, "a new engine")
+
+    def has_acted():
+        # it stores and orders before it reports
+        report = world.report()
+        return report["pid"] != before and all(watch["condition"] == "ok" for watch in report["watches"])
+
+    wait_for(has_acted, 60, "a new engine that has seen the cluster")
+    return world.report()
 
 
 @pytest.fixture
@@ -42,27 +49,27 @@ def _serve(world, pods, *more):
 
 def test_a_master_that_was_killed_orders_nothing_for_edges_that_are_right(world):
     world.await_confirmed()
-    before = world.publishes(), [world.config(edge) for edge in world.lab.edges]
-    _killed_and_back(world)
-    configurations = world.quiet(LONG_ENOUGH)
+    before = world.publishes(), world.configurations()
+    report = _killed_and_back(world)
 
-    assert (world.publishes(), configurations) == before
-    world.await_confirmed()
+    # nobody is taken for late, now or when ack_timeout is over
+    assert [edge["behind_since"] for edge in report["edges"].values()] == [None] * len(world.lab.edges)
+    assert report["counters"]["orders"] == {}
+    assert (world.publishes(), world.configurations()) == before
 
 
 @pytest.mark.field_failure("Salt loses or doubles")
 def test_a_change_that_was_lost_with_its_master_between_event_and_job_arrives_all_the_same(world):
     world.await_confirmed()
     before = world.store.snapshot("default", SERVICE).generation
-    for edge in world.lab.edges:
-        edge.run(["systemctl", "stop", "salt-minion"])
-    _serve(world, world.pods[:1])
-    wait_for(lambda: world.store.snapshot("default", SERVICE).generation != before, 60, "the change to be stored")
-    world.lab.master.kill()
-    unchanged = world.quiet(0)
-    world.lab.master.start()
-    for edge in world.lab.edges:
-        edge.run(["systemctl", "start", "salt-minion"])
+    with contextlib.ExitStack() as asleep:
+        for edge in world.lab.edges:
+            asleep.enter_context(edge.asleep())
+        _serve(world, world.pods[:1])
+        wait_for(lambda: world.store.snapshot("default", SERVICE).generation != before, 60, "the change to be stored")
+        world.lab.master.kill()
+        unchanged = world.configurations()
+        world.lab.master.start()
     world.await_servers(world.pods[:1])
 
     assert all(pod.name in text for text in unchanged for pod in world.pods)
@@ -74,7 +81,7 @@ def test_an_endpoint_where_none_may_be_reaches_no_edge_and_empties_none(bounded)
     _serve(bounded, pods, ELSEWHERE)
     bounded.await_servers(pods)
     refused = bounded.report()["services"][SERVICE]
-    before = bounded.quiet(0)
+    before = bounded.configurations()
     _serve(bounded, [], ELSEWHERE)
     wait_for(lambda: bounded.report()["services"][SERVICE]["held"] == "outside", 60, "the service to be held")
 
@@ -85,16 +92,19 @@ def test_an_endpoint_where_none_may_be_reaches_no_edge_and_empties_none(bounded)
 
 def test_what_is_frozen_stays_so_when_the_master_is_killed_and_follows_when_it_is_thawed(world):
     world.await_confirmed()
-    before = world.quiet(0)
+    before = world.configurations()
     world.lab.master.run("haproxy_edge.freeze", SERVICE)
     wait_for(lambda: world.report()["services"][SERVICE]["held"] == "frozen", 60, "the service to be frozen")
     try:
+        shown = world.lab.master.run("haproxy_edge.status")["services"][0]["held"]
         _serve(world, world.pods[:1])
         frozen = world.quiet(1.0)
-        _killed_and_back(world)
-        after_restart = world.quiet(LONG_ENOUGH)
+        report = _killed_and_back(world)
+        after_restart = world.configurations()
     finally:
         world.lab.master.run("haproxy_edge.thaw")
 
+    assert (shown, report["services"][SERVICE]["held"]) == ("frozen", "frozen")
+    assert report["counters"]["orders"] == {}
     assert before == frozen == after_restart
     world.await_servers(world.pods[:1])

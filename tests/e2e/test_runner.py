@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+
 import yaml
 
 from lab.processes import run, wait_for
@@ -12,18 +14,10 @@ def _ask(world, function, *arguments):
     return world.lab.master.run(f"haproxy_edge.{function}", *arguments)
 
 
-def _in_step(world):
-    rows = _ask(world, "status")
-    return rows if rows["retcode"] == 0 and len(rows["edges"]) == len(world.lab.edges) else None
-
-
-def _await_in_step(world):
-    wait_for(lambda: _in_step(world), 60, "every edge to have confirmed", every=0.3)
-    return _in_step(world)
-
-
 def test_status_shows_every_edge_in_step_and_ends_with_zero(world):
-    rows = _await_in_step(world)
+    world.await_confirmed()
+    rows = _ask(world, "status")
+    assert rows["retcode"] == 0
     assert [row["service"] for row in rows["services"]] == [SERVICE]
     assert rows["services"][0]["served_by"] == len(world.lab.edges)
     generation = rows["services"][0]["generation"]
@@ -36,49 +30,41 @@ def test_status_shows_every_edge_in_step_and_ends_with_zero(world):
 
 
 def test_an_edge_that_sleeps_is_shown_behind_and_first_with_exit_status_one(world):
-    _await_in_step(world)
+    world.await_confirmed()
     *awake, sleeper = world.lab.edges
-    sleeper.run(["systemctl", "stop", "salt-minion"])
-    try:
-        pods = [*world.pods, world.lab.pods.add()]
-        world.lab.serve(pods)
-        wait_for(lambda: world.store.edges("default")[sleeper.name].behind_since, 60, "it to be seen")
-        shown = [(sleeper.name, "behind"), *((edge.name, "ok") for edge in awake)]
-        wait_for(
-            lambda: [(row["edge"], row["state"]) for row in _ask(world, "status")["edges"]] == shown,
-            60,
-            "it to be shown first, and the others in step",
-            every=0.3,
-        )
-        done = run(world.lab.master.command("haproxy_edge.status", program="salt-run"), check=False)
-        assert done.returncode == 1
-    finally:
-        sleeper.run(["systemctl", "start", "salt-minion"])
+    shown = [(sleeper.name, "behind"), *((edge.name, "ok") for edge in awake)]
+    with contextlib.ExitStack() as stack:
+        with sleeper.asleep():
+            pods = stack.enter_context(world.one_more())
+            wait_for(
+                lambda: [(row["edge"], row["state"]) for row in _ask(world, "status")["edges"]] == shown,
+                60,
+                "it to be shown first, and the others in step",
+                every=0.3,
+            )
+            done = run(world.lab.master.command("haproxy_edge.status", program="salt-run"), check=False)
+            assert done.returncode == 1
         world.lab.await_minions()
-    _ask(world, "resync", sleeper.name)
-    world.await_servers(pods)
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
+        _ask(world, "resync", sleeper.name)
+        world.await_servers(pods)
 
 
 def test_history_tells_the_last_change_with_the_time_to_the_first_and_last_edge(world):
-    _await_in_step(world)
-    pods = [*world.pods, world.lab.pods.add()]
-    world.lab.serve(pods)
-    world.await_servers(pods)
+    world.await_confirmed()
+    with world.one_more() as pods:
+        world.await_servers(pods)
+        name = f"{pods[-1].name}:"
+        wait_for(lambda: _is_told(world.store.history("default"), name), 60, "all to have confirmed the new pod")
+    changes = _ask(world, "history", SERVICE)["changes"]
+    # the service's other slice is written as well, and may be a change of its own
+    (change,) = (one for one in changes if any(added.startswith(name) for added in one["added"]))
+    assert (change["waiting"], change["edges"]) == ([], len(world.lab.edges))
+    assert 0 < change["first"] <= change["last"]
 
-    def change():
-        """The one that added the pod: the service's other slice is written as well, and may be a change of its own."""
-        changes = _ask(world, "history", SERVICE)["changes"]
-        return next((one for one in changes if any(pods[-1].name in name for name in one["added"])), None)
 
-    wait_for(lambda: change() and not change()["waiting"], 60, "all to confirm", every=0.3)
-    assert change()["edges"] == len(world.lab.edges)
-    assert 0 < change()["first"] <= change()["last"]
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
+def _is_told(rows, name):
+    """Whether the change that added that pod is there, and waits for nobody."""
+    return any(not row.waiting and any(added.startswith(name) for added in row.added) for row in rows)
 
 
 def test_plan_shows_what_the_next_apply_then_does_and_changes_nothing(world):
@@ -125,21 +111,6 @@ def test_a_bad_pillar_is_told_by_plan_with_retcode_one(world):
     told = _ask(world, "plan", edge.name)
     assert told["retcode"] == 1
     assert "haproxy.binde" in told["edges"][edge.name]["problems"][0]
-
-
-def test_a_frozen_service_stays_on_every_edge_and_follows_at_once_when_thawed(world):
-    _await_in_step(world)
-    _ask(world, "freeze", SERVICE)
-    try:
-        wait_for(lambda: _ask(world, "status")["services"][0]["held"] == "frozen", 60, "it to be held", every=0.2)
-        before = world.quiet(0)
-        world.lab.serve(world.pods[:1])
-        assert world.quiet(1.5) == before
-    finally:
-        _ask(world, "thaw")
-    world.await_servers(world.pods[:1])
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
 
 
 def test_a_resync_orders_the_state_for_that_edge(world):

@@ -123,8 +123,7 @@ def test_a_service_nobody_has_seen_is_named_and_the_rest_serves_on(world):
 @pytest.mark.field_failure("a reload believed to have worked")
 def test_a_port_that_is_taken_fails_with_the_reason_and_the_last_good_file_serves_on(world):
     edge = world.lab.edges[0]
-    edge.run(["systemd-run", "--unit=squatter", "python3", "-m", "http.server", "8888"])
-    try:
+    with edge.port_taken(8888):
         taken = {
             **PILLAR["haproxy"]["frontends"],
             "more": {"bind": "ipv4@:8888", "service": "kube-system/traefik", "port": "tcp"},
@@ -136,8 +135,6 @@ def test_a_port_that_is_taken_fails_with_the_reason_and_the_last_good_file_serve
             assert part in failed["comment"]
         assert "ipv4@:8888" not in world.config(edge)
         assert world.worker(edge)
-    finally:
-        edge.run(["systemctl", "stop", "squatter"], check=False)
 
 
 def test_a_full_disk_fails_the_state_and_tears_nothing(world):
@@ -157,7 +154,9 @@ def test_a_package_that_cannot_be_had_is_an_error_with_its_reason(world):
     sources = edge.path("/etc/apt/sources.list")
     before = sources.read_text()
     sources.write_text("")
-    failed = world.apply(edge.name)[edge.name]
+    try:
+        failed = world.apply(edge.name)[edge.name]
+    finally:
+        sources.write_text(before)
     assert failed["pkg.installed"]["result"] is False
     assert "haproxy" in failed["pkg.installed"]["comment"]
-    sources.write_text(before)

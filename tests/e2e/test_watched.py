@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
 from pathlib import Path
 
@@ -50,41 +51,29 @@ def _all_well(browser, edges):
 def test_the_page_shows_a_change_as_it_goes_to_every_edge(world, page):
     _all_well(page, len(world.lab.edges))
     before = page.evaluate("document.querySelector('.change').dataset.key")
-    pods = [*world.pods, world.lab.pods.add()]
-    world.lab.serve(pods)
-    page.wait_for(f"document.querySelector('.change').dataset.key !== {before!r}", 60)
-    page.wait_for("document.querySelector('.change').querySelector('.took b')", 60)
-    confirmed = page.evaluate("document.querySelector('.change').querySelectorAll('circle').length")
-    assert confirmed == len(world.lab.edges)
-    assert "added" in _rows(page, ".change .chip")[0]
+    with world.one_more():
+        page.wait_for(f"document.querySelector('.change').dataset.key !== {before!r}", 60)
+        page.wait_for("document.querySelector('.change').querySelector('.took b')", 60)
+        confirmed = page.evaluate("document.querySelector('.change').querySelectorAll('circle').length")
+        assert confirmed == len(world.lab.edges)
+        assert "added" in _rows(page, ".change .chip")[0]
     assert {row.split()[0] for row in _rows(page, "#edge-rows tr")} == {edge.name for edge in world.lab.edges}
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
 
 
 def test_the_page_says_who_is_behind_and_that_it_came_back(world, page):
     sleeper = world.lab.edges[0]
-    sleeper.run(["systemctl", "stop", "salt-minion"])
-    pods = [*world.pods, world.lab.pods.add()]
-    world.lab.serve(pods)
-    page.wait_for(f"byId('verdict-word').textContent === '1 of {len(world.lab.edges)} edges behind'", 60)
-    assert _rows(page, "#edge-rows tr")[0].startswith(sleeper.name)
-    sleeper.run(["systemctl", "start", "salt-minion"])
-    _all_well(page, len(world.lab.edges))
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
+    with contextlib.ExitStack() as stack:
+        with sleeper.asleep():
+            stack.enter_context(world.one_more())
+            page.wait_for(f"byId('verdict-word').textContent === '1 of {len(world.lab.edges)} edges behind'", 60)
+            assert _rows(page, "#edge-rows tr")[0].startswith(sleeper.name)
+        _all_well(page, len(world.lab.edges))
 
 
 def test_every_query_of_the_dashboard_gives_data(world, prometheus):
     # one change while it is scraped: what has never moved has no rate
-    pods = [*world.pods, world.lab.pods.add()]
-    world.lab.serve(pods)
-    world.await_servers(pods)
-    world.lab.serve(world.pods)
-    world.await_servers(world.pods)
-    pods[-1].stop()
+    with world.one_more() as pods:
+        world.await_servers(pods)
     queries = dashboard_queries(DASHBOARD)
 
     def without_data():
