@@ -252,8 +252,7 @@ class Daemon:
         if now < self._look_at:
             return
         self._look_at = now + _LOOK_EVERY
-        # a copy: watches begin in another thread
-        self._staleness.look(dict(self.freshness), now=now, wall=self._clocks.wall())
+        self._staleness.look(self.freshness, now=now, wall=self._clocks.wall())
         frozen, thawed = self._services.freeze(self._store.frozen(self._options.cluster))
         for service in sorted(frozen):
             log.warning("%s: frozen by hand; edges stay as they are until it is thawed", service)

@@ -28,7 +28,7 @@ from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, configuration_now, events
 from haproxy_edge.store import Store, StoreError
-from haproxy_edge.watches import start_watches
+from haproxy_edge.watches import follow
 
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ def start(**options: Any) -> None:
     daemon = _daemon(checked, forgeries, __opts__)  # type: ignore[name-defined]
     threading.Thread(target=_follow_bus, args=(daemon, forgeries, __opts__), name="bus", daemon=True).start()  # type: ignore[name-defined]
     _serve_page(daemon, checked)
-    slices = _has_slices(checked)
-    start_watches(daemon, checked, lambda: _connect(checked), slices=slices, clock=time.monotonic, sleep=time.sleep)
+    _start_watches(daemon, checked)
     log.info("k8s_endpoints follows %s", checked)
     while True:
         try:
@@ -54,6 +53,13 @@ def start(**options: Any) -> None:
             # a defect of ours must freeze, not loop through Salt's restarts
             log.exception("k8s_endpoints: a defect; edges stay as they are")
             time.sleep(_RECHECK)
+
+
+def _start_watches(daemon: Daemon, options: Options) -> None:
+    """In a thread: what there is to watch may be known only when the API answers, and the cycle waits for nobody."""
+    clocks = {"clock": time.monotonic, "sleep": time.sleep}
+    arguments = (daemon, options, lambda: _connect(options))
+    threading.Thread(target=follow, args=arguments, kwargs=clocks, name="watches", daemon=True).start()
 
 
 def _serve_page(daemon: Daemon, options: Options) -> None:
@@ -117,20 +123,6 @@ def _usable_options(options: dict[str, Any]) -> Options:
                 log.error("k8s_endpoints: %s; edges stay as they are; checked again every %g s", error, _RECHECK)
         time.sleep(_RECHECK)
         options = options_now(configuration_now(__opts__), options)  # type: ignore[name-defined]
-
-
-def _has_slices(options: Options) -> bool:
-    """Whether EndpointSlices are watched; asks the API for ``source: auto``, as long as it takes."""
-    said = None
-    while options.source == "auto":
-        try:
-            return kube.serves_endpointslices(_connect(options))
-        except kube.ApiError as error:
-            if error.condition != said:
-                said = error.condition
-                log.error("k8s_endpoints: %s; edges stay as they are", error)
-        time.sleep(options.backoff_max / 3)
-    return options.source == "endpointslices"
 
 
 def _connect(options: Options) -> kube.Api:

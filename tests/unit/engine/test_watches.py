@@ -8,11 +8,11 @@ import pytest
 from haproxy_edge.backoff import Backoff
 from haproxy_edge.kube import ApiError
 from haproxy_edge.reflector import Applied, Condition, Freshness, Listed, forever, watches_for
-from haproxy_edge.watches import start_watches
+from haproxy_edge.watches import follow, start_watches
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.unit.engine.material import World
+from tests.unit.engine.material import STORED, World
 from tests.unit.engine.scripted import ScriptedApi, ScriptEnded, event, item, page
 
 # a watch never ends by itself; here each is ended by an exception
@@ -104,6 +104,110 @@ def test_a_watch_that_ends_by_a_defect_does_not_end_in_silence(watching, caplog)
         watching(World("a/one"), ScriptedApi(lists=[]))
 
     assert "the watch of /apis/discovery.k8s.io/v1/namespaces/a/endpointslices ended by a defect" in caplog.text
+
+
+AWAY = ApiError("unreachable", "no route")
+
+
+def serves(*versions):
+    """What the API says of itself at /apis."""
+    return {"groups": [{"versions": [{"groupVersion": version}]} for version in versions]}
+
+
+def found_out(world, *answers, waits=None):
+    """Ask an API for what it serves; it is away from where the answers end, and nobody waits for it any more."""
+    api = ScriptedApi(lists=answers)
+
+    def sleep(seconds):
+        if waits is not None:
+            waits.append(seconds)
+        if not api.lists:
+            raise Ended
+
+    return follow(world.daemon, world.options, lambda: api, clock=lambda: 5.0, sleep=sleep)
+
+
+def paths(world):
+    return {watch.path.rpartition("/")[2] for watch in world.daemon.freshness}
+
+
+@pytest.mark.parametrize(
+    ("answer", "watched"),
+    [(serves("apps/v1", "discovery.k8s.io/v1"), "endpointslices"), (serves("apps/v1"), "endpoints")],
+    ids=["slices", "endpoints"],
+)
+def test_what_is_watched_is_what_the_api_serves(answer, watched):
+    world = World("a/one", "a/two")
+    threads = found_out(world, AWAY, answer)
+    for thread in threads:
+        thread.join(PATIENCE)
+
+    assert paths(world) == {watched}
+    assert len(threads) == len(world.daemon.freshness)
+
+
+@pytest.mark.parametrize("source", ["endpointslices", "endpoints"])
+def test_an_api_is_not_asked_for_what_the_options_say(source):
+    world = World("a/one", source=source)
+    (thread,) = found_out(world)
+    thread.join(PATIENCE)
+
+    assert paths(world) == {source}
+
+
+@pytest.mark.field_failure("a watch that ends in silence")
+def test_an_api_that_is_away_from_the_start_is_reported_warned_of_and_stale_in_the_end(world_without_api):
+    world_without_api.run(310)
+    report = world_without_api.daemon.report()
+
+    assert [watch["condition"] for watch in report["watches"]] == ["unreachable"]
+    assert report["watches"][0]["message"] == "no route; edges stay as they are"
+    assert report["services"]["kube-system/traefik"]["held"] == "stale"
+    assert world_without_api.bus.conditions() == ["unreachable", "stale"]
+
+
+@pytest.fixture
+def world_without_api():
+    """A master that starts while the API is away, with what the engine before it had stored."""
+    world = World(stale_after=300)
+    world.keep(STORED)
+    world.fleet = ["edge1"]
+    with pytest.raises(Ended):
+        found_out(world, AWAY, AWAY, AWAY)
+    return world
+
+
+def test_edges_behind_what_is_stored_are_rung_while_the_api_is_away(world_without_api):
+    world_without_api.run(60)
+
+    assert world_without_api.orders[0]["tgt"] == "edge1"
+
+
+def test_who_was_stale_is_fresh_when_the_api_has_said_that_other_watches_are_needed(world_without_api):
+    world_without_api.run(310)
+    for thread in found_out(world_without_api, serves("apps/v1")):
+        thread.join(PATIENCE)
+    world_without_api.run(3)
+
+    assert world_without_api.bus.conditions()[1:3] == ["stale", "fresh"]
+
+
+def test_an_api_that_is_away_is_asked_less_and_less_and_when_it_wants_to_be():
+    waits = []
+    slow_down = ApiError("http-429", "slow down", retry_after=20)
+    with pytest.raises(Ended):
+        found_out(World(), *[AWAY] * 4, slow_down, waits=waits)
+
+    # each is jittered down to half of it
+    assert all(half <= wait <= 2 * half for wait, half in zip(waits[:4], (0.25, 0.5, 1, 2), strict=True))
+    assert waits[4] == 20
+
+
+def test_a_choice_that_ends_by_a_defect_does_not_end_in_silence(caplog):
+    with caplog.at_level(logging.CRITICAL), pytest.raises(ScriptEnded):
+        found_out(World())
+
+    assert "the choice of what to watch ended by a defect" in caplog.text
 
 
 keys = st.sampled_from(["kind", "type", "object", "metadata", "resourceVersion", "continue", "items", "name", "code"])
