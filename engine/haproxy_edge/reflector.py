@@ -19,6 +19,7 @@ from haproxy_edge.slices import SERVICE_LABEL, metadata_of
 _PAGE = 500
 # seconds: a watch that lives less has proven nothing
 _SHORT = 1.0
+_SHORT_WATCH = "short-watch"
 
 
 class ListWatch(Protocol):
@@ -155,23 +156,31 @@ def list_all(api: ListWatch, watch: Watch, freshness: Freshness) -> tuple[str, L
         query["continue"] = metadata["continue"]
 
 
-def list_then_watch(api: ListWatch, watch: Watch, timeout: float, freshness: Freshness) -> Iterator[Change | None]:
-    """A list, then its changes, over as many watches as the server's timeout cuts it into. Raises `ApiError`."""
+def list_then_watch(
+    api: ListWatch, watch: Watch, timeout: float, freshness: Freshness
+) -> Iterator[tuple[Change | None, bool]]:
+    """A list, then its changes, over as many watches as the server's timeout cuts it into. Raises `ApiError`.
+
+    Beside each whether it proves that watches work: it came from one that has lived for `_SHORT`.
+    """
     version, listed = list_all(api, watch, freshness)
-    yield listed
+    yield listed, False
     short_ones = 0
     while True:
         began = freshness.clock()
         for seen, change in watch_once(api, watch, version, timeout, freshness):
             version = seen
-            yield change
+            yield change, freshness.clock() - began >= _SHORT
+        if freshness.clock() - began >= _SHORT:
+            short_ones = 0
+            # the server ended the watch in good order: that is contact, too
+            freshness.touch()
+            yield None, True
+            continue
         # one is nothing: a server that restarts ends them all
-        short_ones = short_ones + 1 if freshness.clock() - began < _SHORT else 0
+        short_ones += 1
         if short_ones > 1:
-            raise ApiError("short-watch", f"{watch.path}: the API ends every watch within {_SHORT:g} s")
-        # the server ended the watch in good order: that is contact, too
-        freshness.touch()
-        yield None
+            raise ApiError(_SHORT_WATCH, f"{watch.path}: the API ends every watch within {_SHORT:g} s")
 
 
 def forever(
@@ -185,15 +194,15 @@ def forever(
 ) -> Iterator[Change]:
     """Changes without end. Any failure leads to a new list after a delay that resets on success.
 
-    A list is success enough, except after a watch that failed at once: where lists are granted and watches refused,
-    only a watch that says something is. Otherwise each of its lists would be called a recovery, at full pace.
+    A list is success enough, except after a watch that failed at once: where lists are granted and watches refused or
+    cut, only a watch that lives is. Otherwise each of its lists would be called a recovery, at full pace.
     """
     condition, list_is_success = "", True
     while True:
         listed_at = None
         try:
-            for change in list_then_watch(connect(), watch, timeout, freshness):
-                if list_is_success or listed_at is not None:
+            for change, proven in list_then_watch(connect(), watch, timeout, freshness):
+                if list_is_success or proven:
                     backoff.reset()
                     if condition != "ok":
                         condition = "ok"
@@ -204,7 +213,8 @@ def forever(
                     listed_at = freshness.clock()
         except ApiError as error:
             if listed_at is not None:
-                list_is_success = freshness.clock() - listed_at >= _SHORT
+                lived = freshness.clock() - listed_at >= _SHORT
+                list_is_success = lived and error.condition != _SHORT_WATCH
             freshness.relisted(error.condition)
             # 410 is the API's ordinary way to ask for a new list: nothing is wrong with the view
             if error.condition != condition and not isinstance(error, Gone):

@@ -1,8 +1,7 @@
 """What each kind of trouble does to the edges, as data: the one promise, freeze and never drain, row by row.
 
 The names of conditions stand here and are used where they are raised; ``docs/architecture.md`` has the same table, and
-a test compares them. Nothing but a good answer may ever empty an edge, and
-that only after its grace.
+a test compares them. Nothing but a good answer may ever empty an edge, and that only after its grace.
 """
 
 from __future__ import annotations
@@ -54,7 +53,13 @@ TABLE: tuple[Row, ...] = (
         "a list succeeds",
         "test_an_api_error_is_never_read_as_no_endpoints",
     ),
-    Row("410 Gone", "", "stay as they are", "the new list, at once", "test_a_410_leads_to_a_new_list_without_an_alarm"),
+    Row(
+        "410 Gone",
+        "",
+        "stay as they are",
+        "the new list, after `backoff_min`",
+        "test_a_410_leads_to_a_new_list_without_an_alarm",
+    ),
     Row(
         "the kubeconfig cannot be used",
         "`kubeconfig`",

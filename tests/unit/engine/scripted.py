@@ -21,7 +21,10 @@ class ScriptEnded(Exception):
 
 
 class ScriptedApi:
-    """Answers list by list and watch by watch what it was given; an exception in it is raised."""
+    """Answers list by list and watch by watch what it was given; an exception in it is raised, a number of seconds in a
+    watch is given to ``passes``."""
+
+    passes = staticmethod(lambda seconds: None)
 
     def __init__(self, *, lists, watches=()):
         self.lists, self.watches = list(lists), list(watches)
@@ -36,7 +39,10 @@ class ScriptedApi:
         for one in self._next(self.watches):
             if isinstance(one, Exception):
                 raise one
-            yield one
+            if isinstance(one, float):
+                self.passes(one)
+            else:
+                yield one
 
     def _next(self, script):
         if not script:

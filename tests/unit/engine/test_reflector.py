@@ -17,6 +17,10 @@ GONE_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 410, "messag
 BROKEN_EVENT = {"type": "ERROR", "object": {"kind": "Status", "code": 500, "message": "etcd"}}
 
 
+# in the script of a watch: it lives for that many seconds, long enough to prove something
+AFTER_A_WHILE = 2.0
+
+
 class Run:
     """Everything `forever` says until the script ends, and how long it wanted to wait in between."""
 
@@ -24,6 +28,7 @@ class Run:
         self.api, self.waits, self.said = api, [], []
         self.now, self.tick = 100.0, tick
         self.freshness = Freshness(self.clock)
+        api.passes = self.passes
         changes = forever(
             lambda: api,
             SLICES,
@@ -40,6 +45,10 @@ class Run:
         """Every look at it takes ``tick`` seconds."""
         self.now += self.tick
         return self.now
+
+    def passes(self, seconds):
+        """It takes ``seconds`` until the API says the next thing."""
+        self.now += seconds
 
     @property
     def conditions(self):
@@ -243,7 +252,7 @@ def test_a_watch_that_is_always_refused_is_said_once_and_retried_less_and_less()
 
 
 def test_a_refused_watch_that_comes_to_life_is_good_again():
-    run = follow([BROKEN], [event("ADDED", "b", "11"), BROKEN], lists=[page("a")] * 2, tick=0)
+    run = follow([BROKEN], [AFTER_A_WHILE, event("ADDED", "b", "11"), BROKEN], lists=[page("a")] * 2, tick=0)
 
     assert run.conditions == ["ok", "http-500", "ok", "http-500"]
     assert run.waits == [1, 1]
@@ -257,8 +266,16 @@ def test_a_watch_that_breaks_after_a_while_is_followed_again_at_once():
 
 
 @pytest.mark.parametrize("events", [[], [event("ADDED", "b", "11")]], ids=["without an event", "with an event"])
-def test_watches_that_end_at_once_are_not_begun_again_without_a_pause(events):
-    run = follow(*[events] * 6, lists=[page("a")] * 3, tick=0)
+@pytest.mark.parametrize("lives", [0.0, 0.9])
+@pytest.mark.parametrize("before", [[], [[AFTER_A_WHILE]]], ids=["from the start", "after a healthy one"])
+def test_watches_that_end_at_once_are_said_once_and_begun_again_less_and_less(events, lives, before):
+    run = follow(*before, *[[lives, *events]] * 8, lists=[page("a")] * 4, tick=0)
 
-    assert len(run.waits) == 3
-    assert "short-watch" in run.conditions
+    assert run.conditions == ["ok", "short-watch"]
+    assert run.waits == [1, 2, 4, 8]
+
+
+def test_a_watch_that_lives_ends_the_trouble_with_short_ones():
+    run = follow([], [], [AFTER_A_WHILE], lists=[page("a")] * 2, tick=0)
+
+    assert run.conditions == ["ok", "short-watch", "ok"]
