@@ -80,11 +80,11 @@ class Outbox:
     def _own(self, key: str, lane: str) -> dict[str, Any] | None:
         try:
             row = self._cache.fetch(BANK, key)
+            mine = isinstance(row, dict) and row.get("lane") == lane and self._cache.flush(BANK, key)
         except StoreError as error:
-            # damaged, or taken by another at this moment: the orders beside it must not be lost with it
+            # damaged, taken by another at this moment, or not to be removed: those beside it must not be lost with it
             log.warning("order %s is passed over: %s", key, error)
             return None
-        mine = isinstance(row, dict) and row.get("lane") == lane and self._cache.flush(BANK, key)
         return row if mine and row.keys() >= Order.__dataclass_fields__.keys() else None
 
 

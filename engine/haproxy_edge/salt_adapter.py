@@ -17,9 +17,9 @@ import salt.cache
 import salt.config
 import salt.utils.event
 import salt.utils.minions
-from salt.exceptions import SaltCacheError
 
 from haproxy_edge.event_filter import DOORBELL, WARNING
+from haproxy_edge.said import Said
 from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -30,14 +30,14 @@ _PUBLISH = 8
 _BUS_PAUSE = 2.0
 # kinds of target that are matched against what the master's cache knows of a minion
 _BY_CACHE = ("grain", "grain_pcre", "pillar", "compound", "nodegroup")
+# bank and key of that; the last is of Salt before 3008
+_KNOWN_OF_A_MINION = (("grains", "{}"), ("pillar", "{}"), ("minions/{}", "data"))
 
 
 class SaltCache:
     """``salt.cache`` as the store's protocol; whatever driver the master's ``cache`` option names."""
 
     def __init__(self, opts: dict[str, Any]) -> None:
-        # every file and directory below is for the master's user alone
-        self._opts = opts
         self._cache = salt.cache.Cache(opts)
 
     def fetch(self, bank: str, key: str) -> Any:
@@ -45,7 +45,7 @@ class SaltCache:
         return self._call("fetch", bank, key) or None
 
     def store(self, bank: str, key: str, data: Any) -> None:
-        """In place of what was there, for the master's user alone."""
+        """In place of what was there; every file and directory is for the master's user alone."""
         previous = os.umask(0o077)
         try:
             self._call("store", bank, key, data)
@@ -55,8 +55,10 @@ class SaltCache:
     def flush(self, bank: str, key: str) -> bool:
         """True for the one caller that removed it."""
         try:
-            return bool(self._cache.flush(bank, key))
-        except SaltCacheError:
+            return bool(self._call("flush", bank, key))
+        except StoreError:
+            if self._call("contains", bank, key):
+                raise
             # gone between look and removal: somebody else took it
             return False
 
@@ -76,8 +78,9 @@ class Bus:
 
     def __init__(self, opts: dict[str, Any]) -> None:
         self._opts = opts
+        self._store = Store(SaltCache(opts))
         self._sender: Any = None
-        self._token = ""
+        self._said = Said()
 
     def ring(self, lane: str) -> bool:
         """The doorbell: no order in it, because nobody should believe any."""
@@ -95,10 +98,11 @@ class Bus:
 
     def _marked(self) -> dict[str, Any]:
         try:
-            self._token = self._token or Store(SaltCache(self._opts)).doorbell_token()
+            # not kept: it is another one after the store was lost
+            return {"token": self._store.doorbell_token()}
         except StoreError as error:
             log.warning("%s; this doorbell will be counted as a forged one", error)
-        return {"token": self._token}
+            return {}
 
     def _fire(self, data: dict[str, Any], tag: str) -> bool:
         try:
@@ -106,25 +110,30 @@ class Bus:
                 # the default, listen=True, subscribes too and leaks what it never reads
                 self._sender = salt.utils.event.get_master_event(self._opts, self._opts["sock_dir"], listen=False)
             if self._sender.fire_event(data, tag):
+                self._said.over(tag)
                 return True
             problem = "the event bus did not take it"
         except Exception as error:
             problem = repr(error)
-        log.warning("event %s was not fired: %s; a new sender is made", tag, problem)
+        if self._said.is_new(tag, problem):
+            log.warning("event %s was not fired: %s; a new sender is made", tag, problem)
         self._sender = None
         return False
 
 
 def events(opts: dict[str, Any], prefixes: tuple[str, ...]) -> Iterator[tuple[str, Any]]:
     """(tag, data) of what is fired under ``prefixes``, for ever. `event_filter` says what to believe of it."""
+    said = Said()
     while True:
         try:
             with salt.utils.event.get_master_event(opts, opts["sock_dir"], listen=True) as bus:
                 for event in bus.iter_events(full=True, auto_reconnect=True):
+                    said.over("bus")
                     if event["tag"].startswith(prefixes):
                         yield event["tag"], event["data"]
         except Exception as error:
-            log.warning("the event bus cannot be read: %r; tried again in %s s", error, _BUS_PAUSE)
+            if said.is_new("bus", repr(error)):
+                log.warning("the event bus cannot be read: %r; tried again every %s s", error, _BUS_PAUSE)
             time.sleep(_BUS_PAUSE)
 
 
@@ -133,19 +142,38 @@ class Fleet:
 
     def __init__(self, opts: dict[str, Any], target: str, target_type: str) -> None:
         self._minions = salt.utils.minions.CkMinions(opts)
-        self._cache = salt.cache.Cache(opts)
+        self._keys = Keys(opts)
+        self._cache = SaltCache(opts)
         self._target, self._target_type = target, target_type
+        self._said = Said()
 
     def __call__(self) -> list[str] | None:
-        """None when it cannot be told."""
+        """None when it cannot be told, said once."""
         try:
-            matched = self._minions.check_minions(self._target, self._target_type)["minions"]
-            # Salt before 3008 counts every accepted key whose grains it does not know as a match
-            known = {one for bank in ("grains", "minions") for one in self._cache.list(bank)}
-            return [one for one in matched if one in known or self._target_type not in _BY_CACHE]
+            matched = self._matched()
+            if not matched:
+                self._look_at_all()
+                # what failed just for a moment is over by now
+                matched = self._matched()
+            self._said.over(self._target)
+            return matched
         except Exception as error:
-            log.warning("which minions %r matches cannot be told: %r", self._target, error)
+            if self._said.is_new(self._target, repr(error)):
+                log.warning("which minions %r matches cannot be told: %r", self._target, error)
             return None
+
+    def _matched(self) -> list[str]:
+        matched = self._minions.check_minions(self._target, self._target_type)["minions"]
+        # Salt before 3008 counts every accepted key whose grains it does not know as a match
+        known = {one for bank in ("grains", "minions") for one in self._cache.list(bank)}
+        return [one for one in matched if one in known or self._target_type not in _BY_CACHE]
+
+    def _look_at_all(self) -> None:
+        """Raise what Salt only logs: one damaged row of one minion is an empty match of every target to it."""
+        accepted = self._keys().get("accepted", [])
+        for minion_id in accepted if self._target_type in _BY_CACHE else ():
+            for bank, key in _KNOWN_OF_A_MINION:
+                self._cache.fetch(bank.format(minion_id), key.format(minion_id))
 
 
 def key_mark(opts: dict[str, Any], minion_id: str) -> str:

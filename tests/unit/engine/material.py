@@ -107,6 +107,7 @@ class FakeCache:
         self.rows[bank, key] = copy.deepcopy(data)
 
     def flush(self, bank, key):
+        self._may_fail("flush", f"{bank}/{key}")
         return self.rows.pop((bank, key), None) is not None
 
     def list(self, bank):
