@@ -3,6 +3,7 @@
 The holder's row in the store is the lease. It is free when the process it names has ended, where that can be told, or
 when its beat has not moved for `PATIENCE` on the waiting engine's own monotonic clock: no two clocks are ever compared,
 so one set wrong takes nothing from anybody. One that finds another in its row has lost it and waits: no flapping.
+It must never let two work at a time on purpose, and never decide by the time of day.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from haproxy_edge.records import Holder
+from haproxy_edge.said import Said
 from haproxy_edge.store import Store, StoreError
 
 log = logging.getLogger(__name__)
@@ -81,7 +83,7 @@ class Lease:
         self._started_of = started_of
         self._seen: Holder | None = None
         self._seen_at = 0.0
-        self._said: str | None = None
+        self._said = Said()
         self._unreadable_since = float("inf")
         self._beat = 0
         self.held = False
@@ -104,7 +106,7 @@ class Lease:
             self.look_at = now + SETTLE
         elif not self.held:
             log.info("%s: this engine works for it", self._cluster)
-            self._said = None
+            self._said.over(self._cluster)
         self.held = mine
         return mine
 
@@ -139,8 +141,7 @@ class Lease:
     def _say_waiting(self, holder: Holder) -> None:
         if self.held:
             log.error("%s: another engine has taken over while this one stood still; it waits", self._cluster)
-        if self._said != holder.token:
-            self._said = holder.token
+        if self._said.is_new(self._cluster, holder.token):
             log.error(
                 "%s: another engine works for it already: process %s on %s; this one waits until that is gone. "
                 "Is k8s_endpoints configured twice with the same cluster, or does a second master run?",

@@ -27,6 +27,7 @@ from prometheus_client.registry import CollectorRegistry
 
 from haproxy_edge.metrics import Collector
 from haproxy_edge.report import unchanged
+from haproxy_edge.said import Said
 
 log = logging.getLogger(__name__)
 
@@ -271,15 +272,15 @@ class PageRequest(BaseHTTPRequestHandler):
 
 def serve_forever(option: str, sources: Sources, *, sleep: Callable[[float], None] = time.sleep) -> None:
     """Listen at the option's address for as long as the process lives; tried again while something else listens."""
-    said = None
+    said = Said()
     while True:
         try:
             with PageServer(address_of(option), sources) as server:
+                said.over(option)
                 log.info("metrics and status page at http://%s/", option)
                 # no poll: the thread wakes only for a connection
                 server.serve_forever(poll_interval=None)  # type: ignore[arg-type]
         except OSError as error:
-            if str(error) != said:
-                said = str(error)
+            if said.is_new(option, str(error)):
                 log.error("metrics: %s: %s; the engine goes on without, tried again every %g s", option, error, _RETRY)
         sleep(_RETRY)

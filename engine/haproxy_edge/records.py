@@ -83,7 +83,7 @@ class EdgeRecord:
 
     @classmethod
     def from_row(cls, row: Any) -> EdgeRecord:
-        """Raises ``ValueError`` on anything `as_row` does not give."""
+        """Raises ``ValueError`` on what makes no record; a field that came with a later release may be missing."""
         try:
             known = {name: row[name] for name in cls.__dataclass_fields__ if name in row}
             known["serves"] = {key: (int(one["generation"]), str(one["digest"])) for key, one in row["serves"].items()}
@@ -120,9 +120,9 @@ class ChangeRecord:
 
     @classmethod
     def from_row(cls, row: Any) -> ChangeRecord:
-        """Raises ``ValueError`` on anything ``asdict`` does not give."""
+        """Raises ``ValueError`` on what makes no record; a field that came with a later release may be missing."""
         try:
-            return cls(**{name: row[name] for name in cls.__dataclass_fields__})
+            return cls(**{name: row[name] for name in cls.__dataclass_fields__ if name in row})
         except (KeyError, TypeError) as error:
             raise ValueError(f"not the record of a change: {error!r}") from error
 

@@ -15,6 +15,7 @@ from typing import Any, Protocol
 
 from haproxy_edge.ack import mark_of
 from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Holder
+from haproxy_edge.said import Said
 from haproxy_edge.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
@@ -45,11 +46,23 @@ class Store:
 
     def __init__(self, cache: Cache) -> None:
         self._cache = cache
+        self._said = Said()
 
     def snapshot_text(self, cluster: str, service: str) -> str | None:
         """The canonical JSON, unparsed; None when this service was never seen."""
         row = self._cache.fetch(_services(cluster), _key(service))
-        return row.get("snapshot") if isinstance(row, dict) else None
+        text = row.get("snapshot") if isinstance(row, dict) else None
+        if text is not None and not isinstance(text, str):
+            raise StoreError(f"{cluster}: {service}: the snapshot is {type(text).__name__}, not a text")
+        return text
+
+    def readable_text(self, cluster: str, service: str) -> str | None:
+        """The same for one of many services, where a damaged row must not take the others with it: None, and said."""
+        try:
+            return self.snapshot_text(cluster, service)
+        except StoreError as error:
+            log.error("%s: %s cannot be read, its edges keep what they have: %s", cluster, service, error)
+            return None
 
     def snapshot(self, cluster: str, service: str) -> Snapshot | None:
         """Raises `StoreError` when what is there cannot be read."""
@@ -103,8 +116,10 @@ class Store:
                 key = self.known_ack_key(minion_id)
             except StoreError as error:
                 # that edge's affair: its acknowledgements cannot be checked, the others' can
-                log.warning("%s: its key cannot be read: %s", minion_id, error)
+                if self._said.is_new((_KEYS, minion_id), str(error)):
+                    log.warning("%s: its key cannot be read: %s", minion_id, error)
                 continue
+            self._said.over((_KEYS, minion_id))
             if key:
                 marks[minion_id] = mark_of(key)
         return marks
@@ -184,9 +199,11 @@ class Store:
         for key in self._cache.list(bank):
             try:
                 row = self._cache.fetch(bank, key)
+                self._said.over((bank, key))
             except StoreError as error:
                 # somebody wanted it held: what cannot be read is not thawed by that
-                log.warning("%s: the freeze cannot be read, and holds: %s", _service(key), error)
+                if self._said.is_new((bank, key), str(error)):
+                    log.warning("%s: the freeze cannot be read, and holds: %s", _service(key), error)
                 row = {"by": "unreadable"}
             if row:
                 found[_service(key)] = _frozen(row)

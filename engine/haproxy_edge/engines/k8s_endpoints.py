@@ -26,6 +26,7 @@ from haproxy_edge.installed import options_now
 from haproxy_edge.lease import Identity, Lease
 from haproxy_edge.options import BadOptions, Options, check
 from haproxy_edge.outbox import Outbox
+from haproxy_edge.said import Said
 from haproxy_edge.salt_adapter import Bus, Fleet, SaltCache, configuration_now, events
 from haproxy_edge.store import Store, StoreError
 from haproxy_edge.watches import follow
@@ -113,13 +114,12 @@ def _follow_bus(daemon: Daemon, forgeries: Forgeries, opts: dict[str, Any]) -> N
 
 
 def _usable_options(options: dict[str, Any]) -> Options:
-    said = None
+    said = Said()
     while True:
         try:
             return check(options)
         except BadOptions as error:
-            if str(error) != said:
-                said = str(error)
+            if said.is_new("options", str(error)):
                 log.error("k8s_endpoints: %s; edges stay as they are; checked again every %g s", error, _RECHECK)
         time.sleep(_RECHECK)
         options = options_now(configuration_now(__opts__), options)  # type: ignore[name-defined]

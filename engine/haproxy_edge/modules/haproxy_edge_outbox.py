@@ -42,5 +42,6 @@ def take(lane: str) -> list[dict[str, Any]]:
 
 def _with_payload(order: dict[str, Any], store: Store) -> dict[str, Any]:
     """The content is read now, not when it was ordered: what goes out is always the newest."""
-    texts = [store.snapshot_text(order["cluster"], service) for service in order["services"]]
+    # the order is out of the outbox already: one damaged row must not lose it, nor those beside it
+    texts = [store.readable_text(order["cluster"], service) for service in order["services"]]
     return {**order, "payload": pack(order["id"], filter(None, texts))}

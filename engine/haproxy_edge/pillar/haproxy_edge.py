@@ -34,16 +34,8 @@ def ext_pillar(minion_id: str, pillar: dict[str, Any], **_options: Any) -> dict[
     store = Store(SaltCache(__opts__))  # type: ignore[name-defined]
     snapshots: dict[str, dict[str, str]] = {}
     for cluster, service in named:
-        snapshots.setdefault(cluster, {})[service] = _text(store, cluster, service)
+        snapshots.setdefault(cluster, {})[service] = store.readable_text(cluster, service) or UNKNOWN
     return {"haproxy_edge": {"snapshots": snapshots, **_ack_key(store, minion_id)}}
-
-
-def _text(store: Store, cluster: str, service: str) -> str:
-    try:
-        return store.snapshot_text(cluster, service) or UNKNOWN
-    except StoreError as error:
-        log.error("ext_pillar haproxy_edge: %s: %s", service, error)
-        return UNKNOWN
 
 
 def _ack_key(store: Store, minion_id: str) -> dict[str, str]:

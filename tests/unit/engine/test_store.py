@@ -194,3 +194,31 @@ def test_a_freeze_written_by_hand_counts_whatever_it_says(store, cache):
     cache.rows["haproxy_edge/default/frozen", KEY] = {"note": "do not touch"}
 
     assert store.frozen("default") == {SERVICE: Frozen(0.0, "")}
+
+
+@pytest.mark.parametrize(
+    ("broken", "look", "line"),
+    [
+        ("keys/edge1", lambda store: store.key_marks(["edge1"]), "edge1: its key cannot be read"),
+        ("frozen/all", lambda store: store.frozen("default"), "all: the freeze cannot be read, and holds"),
+    ],
+    ids=["key", "freeze"],
+)
+def test_a_damaged_row_that_is_looked_at_again_and_again_is_told_once_and_anew_after_it_was_mended(
+    store, cache, caplog, broken, look, line
+):
+    store.ack_key("edge1")
+    store.freeze("default", ALL, Frozen(1.0, "me"))
+    for methods in ({"fetch"}, {"fetch"}, set(), {"fetch"}, {"fetch"}):
+        cache.broken, cache.broken_key = methods, broken
+        look(store)
+
+    assert [line in said for said in caplog.messages] == [True] * 2
+
+
+def test_a_history_of_before_a_field_came_is_read_on(store, cache):
+    store.save_history("default", [CHANGE])
+    (row,) = cache.rows["haproxy_edge/default/history", "changes"]["rows"]
+    del row["waiting"]
+
+    assert [one.generation for one in store.history("default")] == [CHANGE.generation]
