@@ -7,8 +7,12 @@ from __future__ import annotations
 
 from typing import Any
 
+from haproxy_edge.options import check
+from haproxy_edge.report import options_row
+
 NOW = 1_764_000_000.0
 TRAEFIK, GITEA = "kube-system/traefik", "gitea/gitea-ssh"
+GENERATION = int((NOW - 40) * 1000)
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/{}/endpointslices"
 
 
@@ -28,7 +32,7 @@ def watch(namespace: str = "kube-system", **changed: Any) -> dict[str, Any]:
 def service(**changed: Any) -> dict[str, Any]:
     """One that six servers serve, changed 40 seconds ago."""
     row = {
-        "generation": int((NOW - 40) * 1000),
+        "generation": GENERATION,
         "digest": "sha256:ab",
         "ready": 6,
         "draining": 1,
@@ -43,7 +47,7 @@ def edge(**changed: Any) -> dict[str, Any]:
     """One that confirmed everything."""
     row = {
         "behind_since": None,
-        "applied": {TRAEFIK: int((NOW - 40) * 1000)},
+        "applied": {TRAEFIK: GENERATION},
         "lane": "hot",
         "reload": None,
         "problems": [],
@@ -58,7 +62,7 @@ def change(**changed: Any) -> dict[str, Any]:
     """One row of the history: two edges confirmed."""
     row = {
         "service": TRAEFIK,
-        "generation": int((NOW - 40) * 1000),
+        "generation": GENERATION,
         "digest": "sha256:ab",
         "at": NOW - 40,
         "ready": 6,
@@ -80,7 +84,7 @@ def report(**changed: Any) -> dict[str, Any]:
         "pid": 4242,
         "version": "0.1.0",
         "cluster": "default",
-        "options": {"kubeconfig": "/etc/salt/haproxy-edge.kubeconfig"},
+        "options": options_row(check({"services": [TRAEFIK, GITEA]})),
         "watches": [watch(), watch("gitea", services=[GITEA], relists={})],
         "services": {TRAEFIK: service(), GITEA: service(ready=1, draining=0)},
         "edges": {"edge1": edge(), "edge2": edge(reload={"at": NOW - 7200, "reason": "settings changed"})},

@@ -84,7 +84,7 @@ def build(
         "pid": os.getpid(),
         "version": __version__,
         "cluster": options.cluster,
-        "options": _options_row(options),
+        "options": options_row(options),
         "watches": [watch_row(*watch, wall=wall) for watch in by_path],
         "services": {service: service_row(*known) for service, known in services.items()},
         "edges": {name: edge_row(edge, options.cluster) for name, edge in edges.items()},
@@ -94,7 +94,8 @@ def build(
 
 
 @lru_cache(maxsize=1)
-def _options_row(options: Options) -> dict[str, Any]:
+def options_row(options: Options) -> dict[str, Any]:
+    """As the store gives them back: lists, no tuples."""
     networks = {service: list(allowed) for service, allowed in options.allowed_networks.items()}
     return {**asdict(options), "services": list(options.services), "allowed_networks": networks}
 

@@ -57,6 +57,12 @@ def name_answered(connection):
     return connection.recv(100).decode().partition("\n")[0]
 
 
+def goes_on(connection):
+    """Whether what is sent still comes back."""
+    connection.sendall(b"still")
+    return connection.recv(100) == b"still"
+
+
 def of(*pods):
     return snapshot(*(pod.as_server() for pod in pods))
 

@@ -3,7 +3,7 @@
 import pytest
 from haproxy_edge_minion.snapshot import check
 
-from tests.functional.edge.backend import connect, name_answered, of, wait_for
+from tests.functional.edge.backend import connect, goes_on, name_answered, of, wait_for
 from tests.unit.edge.material import server, snapshot
 
 # each leaves a server with a session behind, if anything does
@@ -17,11 +17,6 @@ def held(rig, pods):
     with connect(rig) as held:
         assert name_answered(held) == pods[0].name
         yield held
-
-
-def goes_on(connection):
-    connection.sendall(b"still")
-    return connection.recv(100) == b"still"
 
 
 def sessions(rig):

@@ -17,10 +17,14 @@ def in_file(rig):
     return {words[1]: (words[2], int(words[words.index("weight") + 1])) for words in lines}
 
 
+def taking_part(rig):
+    """All that `show servers state` tells of them."""
+    return {one for one in rig.api.running().servers if not one.admin_state}
+
+
 def in_process(rig):
-    """The same, from `show servers state`: of those that take part."""
-    servers = rig.api.running().servers
-    return {one.name: (f"{one.address}:{one.port}", one.weight) for one in servers if not one.admin_state}
+    """What stands in the file, too, as it runs."""
+    return {one.name: (f"{one.address}:{one.port}", one.weight) for one in taking_part(rig)}
 
 
 def header_of_a_client(rig, pod):
@@ -59,10 +63,10 @@ def test_after_every_step_and_every_reload_file_process_and_header_are_one(rig, 
     for fall, (servers, pod) in enumerate(steps, start=4):
         actions.append(rig.apply(snapshot(*servers))[0].action)
         assert_one(rig, pod)
-        before, worker = in_process(rig), rig.worker()
+        before, worker = taking_part(rig), rig.worker()
         rig.haproxy["check"] = {"fall": fall}
         actions.append(rig.apply(snapshot(*servers))[0].action)
-        assert (rig.worker() != worker, in_process(rig)) == (True, before)
+        assert (rig.worker() != worker, taking_part(rig)) == (True, before)
         assert_one(rig, pod)
     assert actions == ["start", "reload", *["adjust", "reload"] * 3]
 

@@ -8,15 +8,16 @@ import os
 import stat
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import pytest
 from haproxy_edge import kube
 from haproxy_edge.__main__ import main
 
+from lab.cluster import KUBECTL
 from lab.kubeapi.embedded import EmbeddedApi
 from lab.kubeapi.under_test import api_under_test, eventually
+from tests.functional.clock import Clock
 from tests.functional.engine.following import SLICES, TIMEOUTS, Follower, slice_of
 
 ROOT = Path(__file__).parents[3]
@@ -84,10 +85,10 @@ def test_a_renewed_file_belongs_to_whom_it_belonged(minted, admin):
     assert (minted.stat().st_uid, minted.stat().st_gid) == (0, 0)
 
 
-def test_kubectl_s_own_yaml_reader_takes_it(minted):
-    import yaml
-
-    assert yaml.safe_load(minted.read_text())["current-context"] == "haproxy-edge"
+def test_kubectl_takes_it(minted):
+    command = [KUBECTL, "--kubeconfig", str(minted), "config", "current-context"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert (done.stdout, done.stderr) == ("haproxy-edge\n", "")
 
 
 @pytest.mark.parametrize(
@@ -131,14 +132,6 @@ def test_it_is_a_command_of_its_own(api, target, admin):
     command = [sys.executable, "-m", "haproxy_edge", "kubeconfig", str(target), "--admin", admin, "--hours", "1"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert done.stdout.startswith(f"{target}: kube-system/haproxy-edge, until 20"), done.stderr
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.ahead = 0.0
-
-    def __call__(self) -> float:
-        return time.time() + self.ahead
 
 
 @pytest.fixture

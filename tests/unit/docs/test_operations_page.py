@@ -14,9 +14,10 @@ from haproxy_edge.status import status
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.outcome import EdgeError
 
-from tests.unit.runner.reports import NOW, edge_row, facts, report
-from tests.unit.runner.test_doctor_checks import FAULTS, an_engine
-from tests.unit.runner.test_runner_parts import change
+from tests import reports
+from tests.reports import NOW
+from tests.unit.runner.faults import FAULTS, an_engine
+from tests.unit.runner.material import change, facts, report
 
 ROOT = Path(__file__).parents[3]
 PAGE = (ROOT / "docs/operations.md").read_text()
@@ -64,7 +65,7 @@ def test_every_key_of_a_row_is_listed(rows):
 def test_every_key_inside_of_a_row_is_named_in_its_cell():
     (watch,) = ROWS["engines"][0]["watches"]
     assert named(cells("`engines`")["watches"]) == list(watch)
-    reloaded = report(edges={"edge1": edge_row(reload={"at": NOW, "reason": "first"})})
+    reloaded = report(edges={"edge1": reports.edge(reload={"at": NOW, "reason": "first"})})
     (edge,) = status({"default": reloaded}, now=NOW)["edges"]
     assert named(cells("`edges`")["reload"]) == list(edge["reload"])
 

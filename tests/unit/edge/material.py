@@ -44,6 +44,18 @@ def snapshot(*servers, port="websecure", **more):
     return json.dumps(raw({port: list(servers)} if servers else {}, **more), sort_keys=True, separators=(",", ":"))
 
 
+class Time:
+    """Passes by sleeping only."""
+
+    now = 1000.0
+
+    def clock(self):
+        return self.now
+
+    def sleep(self, seconds):
+        self.now += seconds
+
+
 def free_port():
     """Below the range the kernel takes outgoing connections' ports from, so that none of them gets it meanwhile."""
     while True:

@@ -8,6 +8,8 @@ from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.running import Running
 
+from tests.unit.edge.material import Time
+
 APPLIED = Applied("new", {}, "", {"bind": ":443"})
 
 
@@ -32,18 +34,6 @@ class Service:
 
     def journal(self, since):
         return "nothing is wrong"
-
-
-class Time:
-    """Passes by sleeping only."""
-
-    now = 1000.0
-
-    def clock(self):
-        return self.now
-
-    def sleep(self, seconds):
-        self.now += seconds
 
 
 def reloaded(*workers, listens=lambda pid, now: False):

@@ -39,7 +39,7 @@ def test_the_edge_s_own_signature_is_accepted():
         "incomplete",
     ],
 )
-def test_nothing_else_is(forged):
+def test_a_forged_acknowledgement_is_refused(forged):
     with pytest.raises(Forged, match="edge"):
         verified(forged, KEYS.get)
 

@@ -11,11 +11,12 @@ from haproxy_edge.questions import ask
 from haproxy_edge.resync import orders_for
 from haproxy_edge.store import ALL, Store
 
+from tests import reports
+from tests.reports import GITEA, NOW, TRAEFIK
 from tests.unit.engine.material import FakeCache
-from tests.unit.runner.reports import NOW, SERVICE, configuration, edge_row, report
+from tests.unit.runner.material import change, configuration, report
 
-OTHER = "gitea/ssh"
-ENGINES = [{"k8s_endpoints": {"services": [SERVICE, OTHER]}}]
+ENGINES = [{"k8s_endpoints": {"services": [TRAEFIK, GITEA]}}]
 
 
 def engines(listed=None):
@@ -25,15 +26,15 @@ def engines(listed=None):
 @pytest.mark.parametrize(
     "written",
     [
-        [{"k8s_endpoints": {"services": [SERVICE]}}],
-        {"k8s_endpoints": {"services": [SERVICE]}},
-        [{"west": {"engine_module": "k8s_endpoints", "services": [SERVICE]}}, {"sqs_events": {}}, "stalekey"],
+        [{"k8s_endpoints": {"services": [TRAEFIK]}}],
+        {"k8s_endpoints": {"services": [TRAEFIK]}},
+        [{"west": {"engine_module": "k8s_endpoints", "services": [TRAEFIK]}}, {"sqs_events": {}}, "stalekey"],
     ],
     ids=["list", "mapping", "named"],
 )
 def test_engines_are_found_however_they_are_written(written):
     (one,) = installed({"engines": written})
-    assert (one.options.services, one.cluster) == ((SERVICE,), "default")
+    assert (one.options.services, one.cluster) == ((TRAEFIK,), "default")
 
 
 def test_an_engine_with_bad_options_is_found_with_its_problems():
@@ -65,11 +66,6 @@ def test_a_waiting_engine_finds_its_mended_options(written, mended):
     assert options_now({"engines": written}, given) == ({"cluster": mended} if mended else given)
 
 
-def change(at, **more):
-    row = {"service": SERVICE, "generation": int(at * 1000), "digest": "x", "at": at, "ready": 1, "draining": 0}
-    return {**row, "added": [], "drained": [], "removed": [], "edges": {}, "waiting": [], **more}
-
-
 def test_history_is_newest_first_with_the_first_and_the_last_edge():
     rows = [change(1), change(2, edges={"b": 0.4, "a": 0.1}, waiting=["c"], added=["p:10.0.0.1:80"])]
     newest, oldest = newest_first({"default": rows})
@@ -79,8 +75,8 @@ def test_history_is_newest_first_with_the_first_and_the_last_edge():
 
 
 def test_history_of_one_service_and_of_so_many():
-    rows = [change(1), change(2, service=OTHER), change(3)]
-    assert [row["generation"] for row in newest_first({"default": rows}, service=SERVICE)] == [3000, 1000]
+    rows = [change(1), change(2, service=GITEA), change(3)]
+    assert [row["generation"] for row in newest_first({"default": rows}, service=TRAEFIK)] == [3000, 1000]
     assert len(newest_first({"default": rows}, limit=1)) == 1
 
 
@@ -89,7 +85,7 @@ FLEET = {"default": ["edge1", "edge2"]}
 
 def test_a_resync_of_all_is_an_order_for_the_target():
     (order,), problems = orders_for(None, engines(), FLEET, {})
-    assert (order["tgt"], order["tgt_type"], order["services"]) == ("roles:haproxy-edge", "grain", (SERVICE, OTHER))
+    assert (order["tgt"], order["tgt_type"], order["services"]) == ("roles:haproxy-edge", "grain", (TRAEFIK, GITEA))
     assert problems == []
 
 
@@ -99,14 +95,16 @@ def test_a_resync_of_an_edge_is_an_order_for_it_alone():
 
 
 def test_a_resync_of_a_service_goes_to_who_serves_it_and_to_all_where_that_is_not_known():
-    known = {"default": report(edges={"edge1": edge_row(), "edge2": edge_row(applied={})})}
-    (order,), _ = orders_for(SERVICE, engines(), FLEET, known)
-    assert (order["tgt"], order["services"]) == ("edge1", (SERVICE,))
-    (order,), _ = orders_for(SERVICE, engines(), FLEET, {"default": None})
+    known = {"default": report(edges={"edge1": reports.edge(), "edge2": reports.edge(applied={})})}
+    (order,), _ = orders_for(TRAEFIK, engines(), FLEET, known)
+    assert (order["tgt"], order["services"]) == ("edge1", (TRAEFIK,))
+    (order,), _ = orders_for(TRAEFIK, engines(), FLEET, {"default": None})
     assert order["tgt"] == "roles:haproxy-edge"
 
 
-@pytest.mark.parametrize(("only", "known"), [("edge9", "edge1, edge2"), ("a/b", "gitea/ssh, kube-system/traefik")])
+@pytest.mark.parametrize(
+    ("only", "known"), [("edge9", "edge1, edge2"), ("a/b", "gitea/gitea-ssh, kube-system/traefik")]
+)
 def test_a_resync_of_nobody_names_those_there_are(only, known):
     orders, problems = orders_for(only, engines(), FLEET, {})
     assert (orders, known in problems[0]) == ([], True)
@@ -118,18 +116,18 @@ def test_a_resync_without_an_engine_says_so():
 
 def test_a_freeze_is_kept_and_said_and_a_second_names_who_was_first():
     store = Store(FakeCache())
-    freezing.freeze(store, engines(), SERVICE, by="ada", now=NOW)
-    assert (store.frozen("default")[SERVICE].by, store.frozen("default")[SERVICE].since) == ("ada", NOW)
-    again = freezing.freeze(store, engines(), SERVICE, by="bob", now=NOW + 1)
+    freezing.freeze(store, engines(), TRAEFIK, by="ada", now=NOW)
+    assert (store.frozen("default")[TRAEFIK].by, store.frozen("default")[TRAEFIK].since) == ("ada", NOW)
+    again = freezing.freeze(store, engines(), TRAEFIK, by="bob", now=NOW + 1)
     assert "by ada" in again["said"][0]
-    assert store.frozen("default")[SERVICE].by == "ada"
+    assert store.frozen("default")[TRAEFIK].by == "ada"
 
 
 def test_a_thaw_without_a_name_lets_everything_go():
     store = Store(FakeCache())
-    for service in (None, SERVICE):
+    for service in (None, TRAEFIK):
         freezing.freeze(store, engines(), service, by="ada", now=NOW)
-    assert set(store.frozen("default")) == {ALL, SERVICE}
+    assert set(store.frozen("default")) == {ALL, TRAEFIK}
     assert freezing.thaw(store, engines(), None)["problems"] == []
     assert store.frozen("default") == {}
     assert "was not frozen" in freezing.thaw(store, engines(), None)["said"][0]
@@ -138,7 +136,7 @@ def test_a_thaw_without_a_name_lets_everything_go():
 def test_a_thaw_of_one_while_all_are_frozen_is_said_to_change_nothing():
     store = Store(FakeCache())
     freezing.freeze(store, engines(), None, by="ada", now=NOW)
-    assert "still is" in freezing.thaw(store, engines(), SERVICE)["problems"][0]
+    assert "still is" in freezing.thaw(store, engines(), TRAEFIK)["problems"][0]
 
 
 def test_a_freeze_of_a_service_nobody_follows_holds_nothing():

@@ -1,61 +1,33 @@
-"""Made reports, as the engine writes them, for what shows them; and a world in which the doctor finds nothing wrong."""
+"""A world in which the doctor finds nothing wrong, and reports of its engine; what is said differs from it."""
 
 from __future__ import annotations
-
-from dataclasses import asdict
 
 from haproxy_edge.doctor.configuration import RELEASE_FILE, STATES
 from haproxy_edge.doctor.facts import Api, Edge, Engine, Facts, Path
 from haproxy_edge.installed import installed
+from haproxy_edge.report import options_row
 
-NOW = 1_764_000_000.0
-SERVICE = "kube-system/traefik"
-PATH = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
-GENERATION = 1_763_999_000_000
+from tests import reports
+from tests.reports import NOW, SLICES, TRAEFIK
+
+PATH = SLICES.format("kube-system")
 SLS = {lane: f"/srv/haproxy_{lane}.sls" for lane in ("hot", "state")}
 
 
-def edge_row(**more):
-    return {
-        "behind_since": None,
-        "applied": {SERVICE: GENERATION},
-        "lane": "hot",
-        "reload": None,
-        "problems": [],
-        "state_needed": None,
-        "heard_at": NOW - 5,
-        "ms": 8.0,
-        **more,
-    }
+def report(**more):
+    """Of an engine with one service and one watch."""
+    watches, services = [reports.watch(relists={})], {TRAEFIK: reports.service()}
+    return reports.report(**{"watches": watches, "services": services, **more})
 
 
-def service_row(**more):
-    row = {"generation": GENERATION, "digest": "sha256:x", "ready": 3, "draining": 0, "held": None, "held_since": None}
-    return {**row, **more}
-
-
-def watch_row(**more):
-    row = {"path": PATH, "services": [SERVICE], "condition": "ok", "message": "following", "last_contact": NOW - 3}
-    return {**row, "relists": {}, **more}
-
-
-def report(*, edges=None, services=None, **more):
-    return {
-        "at": NOW - 2,
-        "pid": 4242,
-        "version": "0.1.0",
-        "cluster": "default",
-        "options": {"stale_after": 60, "ack_timeout": 5.0},
-        "watches": [watch_row()],
-        "services": {SERVICE: service_row()} if services is None else services,
-        "edges": {"edge1": edge_row(), "edge2": edge_row()} if edges is None else edges,
-        **more,
-    }
+def change(at, **more):
+    """A row of the history that nobody has confirmed."""
+    return reports.change(**{"generation": int(at * 1000), "at": at, "added": [], "edges": {}, **more})
 
 
 def configuration(**more):
     return {
-        "engines": [{"k8s_endpoints": {"services": [SERVICE]}}],
+        "engines": [{"k8s_endpoints": {"services": [TRAEFIK]}}],
         "ext_pillar": [{"git": []}, {"haproxy_edge": {}}],
         "reactor": [{f"haproxy_edge/doorbell/{lane}": [path]} for lane, path in SLS.items()],
         **more,
@@ -68,7 +40,7 @@ def texts(**more):
 
 
 def frontend(**more):
-    row = {"name": "websecure", "key": "haproxy.bind", "cluster": "default", "service": SERVICE, "port": "websecure"}
+    row = {"name": "websecure", "key": "haproxy.bind", "cluster": "default", "service": TRAEFIK, "port": "websecure"}
     return {**row, "proxy_protocol": "v2", "servers": 3, **more}
 
 
@@ -102,15 +74,15 @@ def examination(**more):
 
 def engine(configured=None, **more):
     (one,) = installed(configured or configuration())
-    options = asdict(one.options) if one.options else {}
-    path = Path(PATH, None, None, {SERVICE: ("web", "websecure")})
+    options = options_row(one.options) if one.options else {}
+    path = Path(PATH, None, None, {TRAEFIK: ("web", "websecure")})
     whole = {
         "installed": one,
-        "report": report(options=options, version="0.1.0"),
+        "report": report(options=options),
         "alive": True,
         "api": Api("https://192.0.2.1:6443", None, [path]),
         "fleet": ["edge1", "edge2"],
-        "stored": {SERVICE: {"web": 3, "websecure": 3}},
+        "stored": {TRAEFIK: {"web": 3, "websecure": 3}},
     }
     return Engine(**{**whole, **more})
 

@@ -12,7 +12,7 @@ from lab.cluster import KUBECTL
 from lab.kubeapi.client import ApiFailure
 from lab.kubeapi.under_test import api_under_test, eventually
 
-ROLE = Path(__file__).resolve().parents[2] / "deploy" / "rbac.yaml"
+ROLE = Path(__file__).resolve().parents[3] / "deploy" / "rbac.yaml"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
 ENDPOINTS = "/api/v1/namespaces/kube-system/endpoints"
 
@@ -89,7 +89,7 @@ def test_a_wrong_token_is_unauthorized(api):
     assert code_of(api.client("no-such-token").get, SLICES) == 401
 
 
-def test_nobody_may_do_nothing(api):
+def test_an_anonymous_client_is_forbidden(api):
     assert code_of(api.client(None).get, SLICES) == 403
 
 

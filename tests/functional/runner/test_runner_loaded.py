@@ -13,18 +13,19 @@ import salt.output
 from haproxy_edge.salt_adapter import SaltCache
 from haproxy_edge.store import Store
 
-from tests.unit.runner.reports import SERVICE, edge_row, report, watch_row
+from tests import reports
+from tests.reports import NOW, TRAEFIK
+from tests.unit.runner.material import report
 
 PAGE = (Path(__file__).parents[3] / "docs/operations.md").read_text()
 KEY = re.compile(r"`(\w+)`")
-NOW = 1_764_000_000.0
 
 
 @pytest.fixture
 def opts(tmp_path):
     """Of a master that has never been started."""
     here = {name: str(tmp_path / name) for name in ("cachedir", "pki_dir", "sock_dir")}
-    engines = [{"k8s_endpoints": {"services": [SERVICE]}}]
+    engines = [{"k8s_endpoints": {"services": [TRAEFIK]}}]
     return {**salt.config.master_config(None), **here, "engines": engines, "key_cache": ""}
 
 
@@ -68,7 +69,9 @@ def test_before_anything_ran_status_says_so_in_words(runner):
 
 
 def test_status_is_read_from_the_store_by_real_salt(runner, opts):
-    fresh = report(at=NOW - 1, edges={"edge1": edge_row(heard_at=NOW - 1)}, watches=[watch_row(last_contact=NOW - 1)])
+    fresh = report(
+        at=NOW - 1, edges={"edge1": reports.edge(heard_at=NOW - 1)}, watches=[reports.watch(last_contact=NOW - 1)]
+    )
     Store(SaltCache(opts)).save_report("default", fresh)
     told = runner["haproxy_edge.status"]("edge1")
     assert (told["retcode"], [row["edge"] for row in told["edges"]]) == (0, ["edge1"])
@@ -87,8 +90,8 @@ def test_status_is_read_from_the_store_by_real_salt(runner, opts):
 
 
 def test_a_freeze_outlives_the_process_that_made_it(runner, opts):
-    runner["haproxy_edge.freeze"](SERVICE)
-    assert set(Store(SaltCache(opts)).frozen("default")) == {SERVICE}
+    runner["haproxy_edge.freeze"](TRAEFIK)
+    assert set(Store(SaltCache(opts)).frozen("default")) == {TRAEFIK}
     assert runner["haproxy_edge.thaw"]()["retcode"] == 0
     assert Store(SaltCache(opts)).frozen("default") == {}
 

@@ -13,20 +13,13 @@ import pytest
 from lab.kubeapi.client import ApiClient, ApiFailure
 from lab.kubeapi.embedded import EmbeddedApi
 from lab.kubeapi.tcp_fault_proxy import TcpFaultProxy
+from tests.functional.clock import Clock
 
 CORE = "/api/v1/namespaces/kube-system"
 MAPS = f"{CORE}/configmaps"
 READER = "system:serviceaccount:kube-system:reader"
 # seconds: until a test gives up on an answer, and after which one that does not come is missed
 PATIENCE, SILENCE = 60.0, 0.3
-START = 1_700_000_000.0
-
-
-class Clock:
-    now = START
-
-    def __call__(self):
-        return self.now
 
 
 @pytest.fixture
@@ -249,7 +242,7 @@ def test_a_restart_keeps_objects_and_tokens_and_forgets_the_history(api, reader)
 
 def test_a_token_ends_with_its_time(api, reader, clock):
     assert reader.get(MAPS)
-    clock.now += 86_401
+    clock.ahead = 86_401
 
     with pytest.raises(ApiFailure) as caught:
         reader.get(MAPS)
