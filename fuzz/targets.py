@@ -21,7 +21,7 @@ from haproxy_edge.snapshot import Snapshot as Stored
 from haproxy_edge_minion import commands, snapshot
 from haproxy_edge_minion.applied import Applied
 from haproxy_edge_minion.diagnosis import refused
-from haproxy_edge_minion.edge import Edge, Prepared
+from haproxy_edge_minion.edge import Edge
 from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.payload import unpack
@@ -164,24 +164,24 @@ class PillarCheck(Target):
     def examine(self, case: Any) -> None:
         haproxy, given = case
         try:
-            prepared = self._edge.prepare(haproxy, given, self._render)
+            applied = self._edge.prepare(haproxy, given, self._render).applied
         except EdgeError as error:
             self.seen["refused"] += 1
             assert all(line.startswith("haproxy") for line in str(error).splitlines()), str(error)
             return
         self.seen["accepted"] += 1
-        self._no_line_is_injected(prepared)
-        self._record_reads_back(prepared.applied)
-        self._have_it_judged(prepared, case)
+        self._no_line_is_injected(applied)
+        self._record_reads_back(applied)
+        self._have_it_judged(applied, case)
 
     def _render(self, spec: Spec) -> str:
         return self._template.render(spec=spec)
 
-    def _no_line_is_injected(self, prepared: Prepared) -> None:
-        twin = _harmless(prepared.spec)
-        expected = fill(seal(self._render(twin), twin)[0], twin, prepared.applied.servers)
-        lines, others = prepared.text.splitlines(), expected.splitlines()
-        assert prepared.text == "\n".join(lines) + "\n", "a line end that is none to HAProxy, or none at the end"
+    def _no_line_is_injected(self, applied: Applied) -> None:
+        twin = _harmless(applied.spec)
+        expected = fill(seal(self._render(twin), twin)[0], twin, applied.servers)
+        lines, others = applied.text.splitlines(), expected.splitlines()
+        assert applied.text == "\n".join(lines) + "\n", "a line end that is none to HAProxy, or none at the end"
         assert len(lines) == len(others), f"{len(lines)} lines where {len(others)} were asked for"
         for line, other in zip(lines, others, strict=True):
             begins, meant = _first_word(line), _first_word(other)
@@ -189,22 +189,22 @@ class PillarCheck(Target):
 
     def _record_reads_back(self, applied: Applied) -> None:
         path = self.directory / "applied.json"
-        path.write_text(applied.to_json())
+        path.write_text(applied.as_json)
         again = Applied.load(path)
         assert again is not None and again.text == applied.text
 
-    def _have_it_judged(self, prepared: Prepared, case: Any) -> None:
+    def _have_it_judged(self, applied: Applied, case: Any) -> None:
         tame = _raw_words([case[0]]) <= self._known
         if tame:
             self.seen["tame"] += 1
-            self.judge.add(self._renamed(prepared), case)
+            self.judge.add(self._renamed(applied), case)
         if self.seen["accepted"] % _ALONE == 0:
             self.seen["alone"] += 1
-            self._judged_alone(prepared, tame)
+            self._judged_alone(applied, tame)
 
-    def _renamed(self, prepared: Prepared) -> str:
+    def _renamed(self, applied: Applied) -> str:
         """All from ``defaults`` on, under names no other case has."""
-        rest = prepared.text[prepared.text.index("\ndefaults\n") + 1 :]
+        rest = applied.text[applied.text.index("\ndefaults\n") + 1 :]
         # sections added by the template for itself would meet their like of another case
         return re.sub(
             r"^(\s*(?:(?:frontend|backend|default_backend|listen) |monitor fail if { nbsrv\())(\S+)",
@@ -213,13 +213,13 @@ class PillarCheck(Target):
             flags=re.MULTILINE,
         )
 
-    def _judged_alone(self, prepared: Prepared, tame: bool) -> None:
-        found = refusal(prepared.text, self.directory)
+    def _judged_alone(self, applied: Applied, tame: bool) -> None:
+        found = refusal(applied.text, self.directory)
         if found is None:
             return
-        assert not tame, f"haproxy -c refuses what was accepted\n{prepared.text}\n{found.words}"
+        assert not tame, f"haproxy -c refuses what was accepted\n{applied.text}\n{found.words}"
         self.seen["refused by HAProxy"] += 1
-        explained = refused(found.status, found.words, prepared.text, prepared.spec)
+        explained = refused(found.status, found.words, applied.text, applied.spec)
         assert any(line.startswith("haproxy.") for line in explained), f"no pillar key in {explained}\n{found.words}"
 
 

@@ -75,9 +75,9 @@ class MortalApi(RuntimeApi):
         super().__init__(path)
         self.lives = lives
 
-    def order(self, commands):
+    def send(self, commands):
         allowed = commands[: self.lives]
-        answers = super().order(allowed)
+        answers = super().send(allowed)
         self.lives -= len(allowed)
         if len(allowed) < len(commands):
             raise Killed
@@ -88,7 +88,7 @@ class MortalEdge(Edge):
     """Dies between record and file."""
 
     def _put(self, applied):
-        replace(self.paths.applied, applied.to_json(), mode=0o600)
+        replace(self.paths.applied, applied.as_json, mode=0o600)
         raise Killed
 
 

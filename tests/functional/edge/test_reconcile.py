@@ -86,7 +86,7 @@ def test_an_edited_file_is_named_set_aside_written_again_and_reloaded_over(servi
     assert (done.step.action, done.step.reason) == ("reload", EDITED)
     assert "haproxy.cfg: not ours: 'retries 7'" in done.found
     assert serving.worker() != worker
-    assert "retries 7" in serving.paths.edited_before.read_text()
+    assert "retries 7" in serving.paths.edited_last.read_text()
     assert serving.edge.verify() == []
     assert reconciled(serving) is None
 
@@ -298,7 +298,7 @@ def test_an_older_haproxy_is_reloaded_for_its_servers_with_that_as_reason(servin
 @pytest.mark.field_failure("a reload believed to have worked")
 def test_a_reload_that_haproxy_lost_is_sent_again(serving, pods, monkeypatch):
     """Its master loses one that comes while it starts itself anew."""
-    monkeypatch.setattr("haproxy_edge_minion.process._LOST", 0.2)
+    monkeypatch.setattr("haproxy_edge_minion.process._LOST_RELOAD_TIMEOUT", 0.2)
     reload, asked = serving.service.reload, []
 
     def lost_once():

@@ -28,16 +28,16 @@ def row(one, **changes):
     return seen._replace(**changes)
 
 
-def running(*rows, skeleton="d"):
-    return Running(1, skeleton, frozenset(rows))
+def running(*rows, digest="d"):
+    return Running(1, digest, frozenset(rows))
 
 
 def planned(wanted, runs, **more):
     return plan(SPEC, "d", {"websecure": wanted}, runs, **more)
 
 
-def texts(orders):
-    return [order.text for order in orders]
+def texts(commands):
+    return [command.text for command in commands]
 
 
 ONE, OTHER = servers(server("10.0.0.1"), server("10.0.0.2"))
@@ -85,7 +85,7 @@ def test_a_removed_server_is_deleted_and_its_sessions_cut_only_when_overdue():
 
 
 @pytest.mark.parametrize(
-    ("changes", "order"),
+    ("changes", "command"),
     [
         ({"admin_state": 1}, "set server websecure/{} state ready"),
         ({"admin_state": 8}, "set server websecure/{} state ready"),
@@ -94,16 +94,16 @@ def test_a_removed_server_is_deleted_and_its_sessions_cut_only_when_overdue():
     ],
     ids=["in maintenance", "drained by hand", "unchecked", "another weight"],
 )
-def test_what_differs_is_mended(changes, order):
-    assert texts(planned((ONE,), running(row(ONE, **changes))).changes) == [order.format(ONE.name)]
+def test_what_differs_is_mended(changes, command):
+    assert texts(planned((ONE,), running(row(ONE, **changes))).changes) == [command.format(ONE.name)]
 
 
 @pytest.mark.parametrize(
     ("runs", "reason"),
     [
         (None, "does not answer"),
-        (running(skeleton=None), "not ours"),
-        (running(skeleton="e"), "frontends, settings or server flags changed"),
+        (running(digest=None), "not ours"),
+        (running(digest="e"), "frontends, settings or server flags changed"),
         (running(row(ONE, address="10.9.9.9")), "another address"),
     ],
     ids=["no answer", "not ours", "another skeleton", "another address"],

@@ -46,8 +46,8 @@ def reloaded(*workers, listens=lambda pid, now: False):
     return told, time.now - Time.now
 
 
-def worker(pid, skeleton):
-    return Running(pid, skeleton, frozenset())
+def worker(pid, digest):
+    return Running(pid, digest, frozenset())
 
 
 @pytest.mark.field_failure("a reload believed to have worked")

@@ -49,14 +49,14 @@ def talk(tmp_path):
 
 def test_what_runs_is_read_by_one_connection(talk):
     running = talk().running()
-    assert (running.pid, running.skeleton) == (7, "abc")
+    assert (running.pid, running.digest) == (7, "abc")
     (one,) = running.servers
     assert (one.backend, one.name, one.address, one.port) == ("websecure", "a:10.0.0.1:1", "10.0.0.1", 1)
     assert (one.weight, one.admin_state, one.checked) == (100, 0, True)
 
 
 def test_a_process_without_our_variable_is_not_ours(talk):
-    assert talk(**{"show env HAPROXY_EDGE_SKELETON": "[3]: Variable not found\n"}).running().skeleton is None
+    assert talk(**{"show env HAPROXY_EDGE_SKELETON": "[3]: Variable not found\n"}).running().digest is None
 
 
 @pytest.mark.parametrize(
@@ -75,21 +75,21 @@ def test_an_answer_that_is_not_understood_is_an_error(talk, answers):
         talk(**answers).running()
 
 
-def test_orders_are_checked_one_by_one_and_an_unknown_answer_is_told(talk):
+def test_commands_are_checked_one_by_one_and_an_unknown_answer_is_told(talk):
     api = talk(**{"fine": "", "odd": "[3]: No such server.\n", "new": "[6]: Done.\n"})
-    assert api.order([Command("fine"), Command("new", ("[6]: Done.",))]) == ("", "[6]: Done.\n")
+    assert api.send([Command("fine"), Command("new", ("[6]: Done.",))]) == ("", "[6]: Done.\n")
     with pytest.raises(RuntimeApiError, match=r"answered '\[3\]: No such server\.' to 'odd'"):
-        api.order([Command("fine"), Command("odd")])
+        api.send([Command("fine"), Command("odd")])
 
 
-def test_hundreds_of_orders_are_answered_in_their_order(talk):
+def test_hundreds_of_commands_are_answered_in_their_order(talk):
     api = talk(**{f"number {n}": f"{n}" for n in range(333)})
-    assert api.order([Command(f"number {n}", (str(n),)) for n in range(333)]) == tuple(str(n) for n in range(333))
+    assert api.send([Command(f"number {n}", (str(n),)) for n in range(333)]) == tuple(str(n) for n in range(333))
 
 
 def test_a_socket_that_hangs_up_is_an_error(talk):
     with pytest.raises(RuntimeApiError):
-        talk().order([Command("unheard of")])
+        talk().send([Command("unheard of")])
 
 
 def test_no_socket_is_an_error(tmp_path):

@@ -17,18 +17,21 @@ from haproxy_edge_minion.renderer import fill
 from haproxy_edge_minion.snapshot import Server
 from haproxy_edge_minion.spec import Spec, resolve
 
+# their names in the records of edges, which have to outlive every upgrade
+_DIGEST, _SKELETON = "skeleton", "template"
+
 
 @dataclass(frozen=True)
 class Applied:
     """What the configuration file holds, enough to make it again without master, pillar or template.
 
-    ``skeleton`` is the digest of ``template`` (the site's rendered template, sealed) and of the server flags;
-    ``pillar`` is the host's pillar ``haproxy``. One file, so that its parts cannot be of different runs.
+    ``digest`` is that of ``skeleton`` (the site's rendered template, sealed) and of the server flags; ``pillar`` is the
+    host's pillar ``haproxy``. One file, so that its parts cannot be of different runs.
     """
 
-    skeleton: str
+    digest: str
     servers: Mapping[str, tuple[Server, ...]]
-    template: str
+    skeleton: str
     pillar: Mapping[str, Any]
 
     @cached_property
@@ -39,15 +42,12 @@ class Applied:
     @cached_property
     def text(self) -> str:
         """The configuration."""
-        return fill(self.template, self.spec, self.servers)
-
-    def to_json(self) -> str:
-        """The record's text, the same for the same content."""
-        return self._json
+        return fill(self.skeleton, self.spec, self.servers)
 
     @cached_property
-    def _json(self) -> str:
-        record = {"skeleton": self.skeleton, "servers": self.servers, "template": self.template, "pillar": self.pillar}
+    def as_json(self) -> str:
+        """The record's text, the same for the same content."""
+        record = {_DIGEST: self.digest, "servers": self.servers, _SKELETON: self.skeleton, "pillar": self.pillar}
         return json.dumps(record, sort_keys=True, default=str)
 
     @classmethod
@@ -56,7 +56,7 @@ class Applied:
         try:
             raw = json.loads(read(path))
             servers = {backend: tuple(Server(*row) for row in listed) for backend, listed in raw["servers"].items()}
-            loaded = cls(raw["skeleton"], servers, raw["template"], raw["pillar"])
+            loaded = cls(raw[_DIGEST], servers, raw[_SKELETON], raw["pillar"])
             loaded.spec  # noqa: B018  (a pillar of other modules than these may not resolve)
         except (ValueError, KeyError, TypeError, AttributeError):
             return None

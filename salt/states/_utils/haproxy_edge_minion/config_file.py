@@ -85,7 +85,7 @@ class ConfigFile:
     def loaded(self) -> None:
         """What runs is proven to be ours."""
         if self.edited:
-            self._paths.edited.replace(self._paths.edited_before)
+            self._paths.edited.replace(self._paths.edited_last)
 
 
 @contextlib.contextmanager

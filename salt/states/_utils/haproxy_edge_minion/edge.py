@@ -24,7 +24,7 @@ from haproxy_edge_minion.outcome import NOT_ENABLED, EdgeError, Reconciled, Stat
 from haproxy_edge_minion.pillar_snapshots import newest, offered_by
 from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
 from haproxy_edge_minion.process import Process
-from haproxy_edge_minion.renderer import SkeletonError, fill, seal
+from haproxy_edge_minion.renderer import SkeletonError, seal
 from haproxy_edge_minion.run_stats import RunStats, Stopwatch
 from haproxy_edge_minion.running import Running
 from haproxy_edge_minion.saved_snapshots import SavedSnapshots
@@ -38,9 +38,7 @@ NOTHING_YET = "there is no configuration of ours yet"
 class Prepared:
     """What the file shall be, and what stood in the way of single frontends."""
 
-    spec: Spec
     applied: Applied
-    text: str
     problems: tuple[str, ...]
     snapshots: tuple[Snapshot, ...] = ()
 
@@ -88,7 +86,7 @@ class Edge:
         wanted: Target = target(spec, offered, before.servers if before else self._saved_servers(spec))
         applied = Applied(digest, wanted.servers, skeleton, haproxy)
         snapshots = tuple(found for found in offered.values() if isinstance(found, Snapshot))
-        return Prepared(spec, applied, fill(skeleton, spec, wanted.servers), wanted.problems, snapshots)
+        return Prepared(applied, wanted.problems, snapshots)
 
     def keep(self, prepared: Prepared) -> None:
         """Remember the snapshots, so that nothing older is ever taken after them."""
@@ -97,11 +95,11 @@ class Edge:
 
     def differs(self, prepared: Prepared) -> bool:
         """Whether `write` would change anything."""
-        return self.config.text() != prepared.text or read(self.paths.applied) != prepared.applied.to_json()
+        return self._is_behind(prepared.applied)
 
     def check(self, prepared: Prepared) -> None:
         """Have HAProxy judge the text. Raises `EdgeError` with its words; without a binary there is no judge yet."""
-        self.config.check(prepared.text, prepared.spec)
+        self.config.check(prepared.applied.text, prepared.applied.spec)
 
     def write(self, prepared: Prepared) -> None:
         """Put the checked configuration in place; a hand-written one found there is kept as a backup."""
@@ -128,9 +126,9 @@ class Edge:
     def foresee(self, applied: Applied) -> tuple[Step | None, tuple[str, ...]]:
         """`next_step`, and the runtime commands it would give."""
         _, way, running = self._look(applied)
-        self.found = tuple(parity.of_process(applied.skeleton, applied.servers, running))
+        self.found = tuple(parity.of_process(applied.digest, applied.servers, running))
         step = self._next_step(way)
-        return step, tuple(order.text for order in way.changes) if step and step.action == "adjust" else ()
+        return step, tuple(command.text for command in way.changes) if step and step.action == "adjust" else ()
 
     def serve(self) -> Step | None:
         """Have the file served: enabled, started, adjusted by commands or reloaded, and proven; what was done.
@@ -197,7 +195,7 @@ class Edge:
         if applied is None:
             return [f"{self.paths.config}: {NOTHING_YET}"]
         wanted = self._wanted(applied)
-        running = parity.of_process(wanted.skeleton, wanted.servers, self._process.running())
+        running = parity.of_process(wanted.digest, wanted.servers, self._process.running())
         edited = [EDITED] if self.config.edited else []
         return [*self._differences(applied, wanted), *edited, *running]
 
@@ -260,7 +258,7 @@ class Edge:
         differences = self._differences(before, wanted)
         self.config.set_aside()
         leaving, way, running = self._look(wanted)
-        differing = parity.of_process(wanted.skeleton, wanted.servers, running) if not way.parity else ()
+        differing = parity.of_process(wanted.digest, wanted.servers, running) if not way.parity else ()
         self.found = (*differences, *differing)
         step = self._next_step(way)
         if step is None or step.action not in ("start", "reload"):
@@ -291,7 +289,7 @@ class Edge:
 
     def _write_checked(self, applied: Applied) -> None:
         """The file follows the process; checked all the same, because it is what a reboot begins with."""
-        if self.config.text() != applied.text or read(self.paths.applied) != applied.to_json():
+        if self._is_behind(applied):
             try:
                 self.config.check(applied.text, applied.spec)
             except EdgeError as error:
@@ -301,9 +299,13 @@ class Edge:
             self._put(applied)
         self.stats.watch.lap("file")
 
+    def _is_behind(self, applied: Applied) -> bool:
+        """Whether file or record say anything else."""
+        return self.config.text() != applied.text or read(self.paths.applied) != applied.as_json
+
     def _put(self, applied: Applied) -> None:
         """The record first: a kill in between leaves an older file of ours, and the next run writes this one."""
-        replace(self.paths.applied, applied.to_json(), mode=0o600)
+        replace(self.paths.applied, applied.as_json, mode=0o600)
         self.config.put(applied.text)
         self._known = applied
 

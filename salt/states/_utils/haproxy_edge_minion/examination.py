@@ -113,7 +113,7 @@ def _process(paths: Paths) -> dict[str, Any]:
         running = RuntimeApi(paths.socket).running()
     except RuntimeApiError as error:
         return {"pid": None, "ours": False, "problem": str(error)}
-    return {"pid": running.pid, "ours": running.skeleton is not None, "problem": None}
+    return {"pid": running.pid, "ours": running.digest is not None, "problem": None}
 
 
 def _frontend(frontend: Frontend, servers: tuple[Server, ...]) -> dict[str, Any]:

@@ -46,7 +46,7 @@ class Paths:
         return self.state / "edited-by-hand.cfg"
 
     @property
-    def edited_before(self) -> Path:
+    def edited_last(self) -> Path:
         """The same, afterwards; kept for whoever wrote it."""
         return self.state / "edited-by-hand.last.cfg"
 

@@ -40,7 +40,7 @@ class Loading:
         self._stats.watch.lap("start")
         if failure is not None:
             good = Applied.load(self._paths.good)
-            proven = good is not None and good.skeleton == applied.skeleton
+            proven = good is not None and good.digest == applied.digest
             kept = f"{_NOTHING}, though this served before" if proven else self._back_to(good, applied, _NOTHING)
             raise self._failed("start", "it does not run", failure, applied, kept)
         self._config.loaded()
@@ -49,9 +49,9 @@ class Loading:
         """Raises `EdgeError` with HAProxy's words when it did not take; what served before serves on."""
         self._stats.reload = reason
         good = Applied.load(self._paths.good)
-        taken = _taken(applied, good)
-        if taken:
-            raise _not_taken("reload", reason, taken, self._back_to(good, applied, _OLD_WORKER))
+        held = _held_by_others(applied, good)
+        if held:
+            raise _failure("reload", reason, held, self._back_to(good, applied, _OLD_WORKER))
         failure = self._process.reload(applied)
         self._stats.watch.lap("reload")
         if failure is not None:
@@ -61,18 +61,18 @@ class Loading:
     def remember(self, applied: Applied) -> None:
         """It serves: from now on this is the last good one."""
         # of its own, so that what damages one of them spares the other
-        if read(self._paths.good) != applied.to_json():
-            replace(self._paths.good, applied.to_json(), mode=0o600, durable=False)
+        if read(self._paths.good) != applied.as_json:
+            replace(self._paths.good, applied.as_json, mode=0o600, durable=False)
 
     def _failed(self, action: str, reason: str, failure: str, applied: Applied, kept: str) -> EdgeError:
-        return _not_taken(action, reason, explain(failure, applied.text, applied.spec), kept)
+        return _failure(action, reason, explain(failure, applied.text, applied.spec), kept)
 
     def _back_to(self, good: Applied | None, applied: Applied, meanwhile: str) -> str:
         """The last good skeleton again, with the servers of now: a bad bind must not freeze the pods of the others."""
         if good is None:
             return meanwhile
         good = _with_servers_of(good, applied)
-        replace(self._paths.applied, good.to_json(), mode=0o600)
+        replace(self._paths.applied, good.as_json, mode=0o600)
         self._config.put(good.text)
         # brings HAProxy's master process out of its wait mode, too; one that died is started
         again = self._process.reload if self._process.service.running() else self._process.start
@@ -83,11 +83,11 @@ class Loading:
         return "the last good configuration is back and serves"
 
 
-def _not_taken(action: str, reason: str, problems: list[str], kept: str) -> EdgeError:
+def _failure(action: str, reason: str, problems: list[str], kept: str) -> EdgeError:
     return EdgeError("\n".join([*problems, f"haproxy: the {action} did not take ({reason}); {kept}"]))
 
 
-def _taken(applied: Applied, good: Applied | None) -> list[str]:
+def _held_by_others(applied: Applied, good: Applied | None) -> list[str]:
     """New binds that another process has, one line each.
 
     HAProxy would find out, too, but only after it has told the old worker to stop listening, which refuses every new

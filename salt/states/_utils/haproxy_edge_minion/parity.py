@@ -17,12 +17,12 @@ from haproxy_edge_minion.snapshot import Server
 NAMED = 20
 
 
-def of_process(skeleton: str, servers: Servers, running: Running | None) -> list[str]:
+def of_process(digest: str, servers: Servers, running: Running | None) -> list[str]:
     """What runs, against what should."""
     if running is None:
         return ["haproxy: the runtime socket does not answer"]
-    if running.skeleton != skeleton:
-        return [f"haproxy: runs configuration {running.skeleton or 'not of ours'}, and the file has {skeleton}"]
+    if running.digest != digest:
+        return [f"haproxy: runs configuration {running.digest or 'not of ours'}, and the file has {digest}"]
     known = {(server.backend, server.name): server for server in running.servers}
     wanted = by_name(servers)
     return capped(list(_of_servers(wanted, known)))

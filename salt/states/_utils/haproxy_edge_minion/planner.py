@@ -103,9 +103,9 @@ def plan(
     """``overdue`` are leaving servers whose sessions have had their `drain_timeout`."""
     if running is None:
         return Plan("the runtime socket does not answer, so what runs is not a configuration of ours")
-    if running.skeleton is None:
+    if running.digest is None:
         return Plan("the running configuration is not ours")
-    if running.skeleton != digest:
+    if running.digest != digest:
         return Plan("frontends, settings or server flags changed")
     # what is as it should be is set aside at once: of thousands of servers, few are not
     should = {_as_row(backend, server): server for backend, listed in servers.items() for server in listed}
@@ -131,17 +131,17 @@ def _by_commands(
     flags = {frontend.name: server_flags(spec, frontend) for frontend in spec.frontends}
     added = [name for name in wanted if name not in known]
     mended = {name: list(_mend(name, server, known[name])) for name, server in wanted.items() if name in known}
-    changed = [name for name, orders in mended.items() if orders]
+    changed = [name for name, mending in mended.items() if mending]
     drained = [name for name in changed if weight(wanted[name]) == 0 < known[name].weight]
     leaving = sorted(name for name in known if name not in wanted)
     removed = [name for name in leaving if not known[name].admin_state & IN_MAINTENANCE]
     return Plan(
         changes=(
-            *(order for name in added for order in _begin(name, wanted[name], flags[name[0]])),
-            *(order for name in changed for order in mended[name]),
+            *(command for name in added for command in _begin(name, wanted[name], flags[name[0]])),
+            *(command for name in changed for command in mended[name]),
             *(commands.maintenance(*name) for name in removed),
         ),
-        collect=tuple(order for name in leaving for order in _end(name, name in overdue)),
+        collect=tuple(command for name in leaving for command in _end(name, name in overdue)),
         leaving=frozenset(leaving),
         counts=Counts(len(added), len(changed) - len(drained), len(drained), len(removed)),
     )

@@ -20,11 +20,11 @@ from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 # seconds; a reload takes up to 0.3 s, and a worker that cannot bind tries for about one
 PROOF_TIMEOUT = 15.0
 # seconds: HAProxy 3.0 loses a reload that comes while its master still starts itself anew for the one before
-_LOST = 4.0
+_LOST_RELOAD_TIMEOUT = 4.0
 _POLL = 0.01
 _JOURNAL_EVERY = 0.5
-# how long a worker that was told to leave may still answer in place of the new one
-_LEAVING = 2.0
+# seconds: how long a worker that was told to leave may still answer in place of the new one
+_OLD_WORKER_TIMEOUT = 2.0
 _FAILED = ("Loading failure", "Failed to load worker", "Fatal errors found", "Failed with result")
 
 
@@ -70,13 +70,13 @@ class Process:
     def plan(self, applied: Applied, overdue: frozenset[Name] = frozenset()) -> tuple[Running | None, Plan]:
         """What runs, and the way from there to ``applied``."""
         running = self.running()
-        return running, plan(applied.spec, applied.skeleton, applied.servers, running, overdue=overdue)
+        return running, plan(applied.spec, applied.digest, applied.servers, running, overdue=overdue)
 
     def adjust(self, applied: Applied, wanted: Plan, watch: Stopwatch) -> str | None:
         """Give the commands of ``wanted``; None when it then serves ``applied``, else why a reload must help."""
         try:
-            self._api.order(wanted.changes)
-            self._api.order(wanted.collect)
+            self._api.send(wanted.changes)
+            self._api.send(wanted.collect)
         except RuntimeApiError as error:
             return str(error)
         finally:
@@ -98,7 +98,8 @@ class Process:
         since = self._clock()
         try:
             action()
-            proven = self._proven(applied, pid_before, since, since + (PROOF_TIMEOUT if pid_before is None else _LOST))
+            patience = PROOF_TIMEOUT if pid_before is None else _LOST_RELOAD_TIMEOUT
+            proven = self._proven(applied, pid_before, since, since + patience)
             if proven is None and pid_before is not None:
                 action()
                 proven = self._proven(applied, pid_before, since, since + PROOF_TIMEOUT)
@@ -110,7 +111,7 @@ class Process:
 
     def _await_silence(self, pid: int) -> None:
         """Until the old worker takes no connection: it would give them to the servers of before, gone or not."""
-        until = self._clock() + _LEAVING
+        until = self._clock() + _OLD_WORKER_TIMEOUT
         while self._listens(pid) and self._clock() < until:
             self._sleep(_POLL)
 
@@ -120,10 +121,10 @@ class Process:
         while (now := self._clock()) < until:
             running = self.running()
             if running and running.pid != pid_before:
-                if plan(applied.spec, applied.skeleton, applied.servers, running).parity:
+                if plan(applied.spec, applied.digest, applied.servers, running).parity:
                     return True
                 # soon after another reload, a worker that leaves may have told the PID: this one may be the next to
-                until, another = min(until, now + _LEAVING), True
+                until, another = min(until, now + _OLD_WORKER_TIMEOUT), True
             if now >= look_at_journal:
                 # systemd starts a dead one again at once, so only the second look that finds none means that it is gone
                 was_gone, gone = gone, not self.service.running()

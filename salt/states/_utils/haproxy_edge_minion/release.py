@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "75dd6a286c529897538aa8fcbb4eb69aeab8707e2a1f5d20d17d3448281a2180"
+MODULES = "46618a5adeea4ce9027899db9dba686fad9d15dc052d64419a31e3a6c4dd3486"

@@ -23,12 +23,12 @@ def configured(edge: Edge, prepare: Callable[[], Prepared], *, key: Any, test: b
     try:
         prepared = prepare()
         result["problems"] = list(prepared.problems)
-        result["discouraged"] = list(prepared.spec.discouraged)
+        result["discouraged"] = list(prepared.applied.spec.discouraged)
         if not test:
             edge.keep(prepared)
             _keep_key(edge, key)
         if edge.differs(prepared):
-            result["diff"] = diff(read(edge.paths.config), prepared.text)
+            result["diff"] = diff(read(edge.paths.config), prepared.applied.text)
             edge.check(prepared) if test else edge.write(prepared)
             result["changed"] = True
     except (EdgeError, OSError) as error:
@@ -54,9 +54,9 @@ def planned(edge: Edge, prepare: Callable[[], Prepared]) -> dict[str, Any]:
     try:
         prepared = prepare()
         problems += prepared.problems
-        result["discouraged"] = list(prepared.spec.discouraged)
+        result["discouraged"] = list(prepared.applied.spec.discouraged)
         if edge.differs(prepared):
-            result.update(changed=True, diff=diff(read(edge.paths.config), prepared.text))
+            result.update(changed=True, diff=diff(read(edge.paths.config), prepared.applied.text))
             edge.check(prepared)
         step, commands = edge.foresee(prepared.applied)
         result.update(step_taken(step), commands=list(commands))
@@ -71,7 +71,7 @@ def rendered(prepare: Callable[[], Prepared]) -> dict[str, Any]:
         prepared = prepare()
     except (EdgeError, OSError) as error:
         return {"text": "", "problems": str(error).splitlines()}
-    return {"text": prepared.text, "problems": list(prepared.problems)}
+    return {"text": prepared.applied.text, "problems": list(prepared.problems)}
 
 
 def acknowledged(

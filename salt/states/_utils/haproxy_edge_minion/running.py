@@ -46,7 +46,7 @@ class Running:
     """
 
     pid: int
-    skeleton: str | None
+    digest: str | None
     servers: frozenset[RunningServer]
     version: str = ""
 
@@ -58,7 +58,7 @@ class Running:
 def read(answers: Sequence[str]) -> Running:
     """The answers to `QUESTIONS`. Raises ``ValueError`` on one that is not understood."""
     info, environment, servers = answers
-    return Running(_pid(info), _skeleton(environment), frozenset(_servers(servers)), _version(info))
+    return Running(_pid(info), _digest(environment), frozenset(_servers(servers)), _version(info))
 
 
 def _pid(info: str) -> int:
@@ -73,7 +73,7 @@ def _version(info: str) -> str:
     return found[1] if found else ""
 
 
-def _skeleton(answer: str) -> str | None:
+def _digest(answer: str) -> str | None:
     name, _, digest = answer.strip().partition("=")
     return digest if name == DIGEST_VARIABLE else None
 

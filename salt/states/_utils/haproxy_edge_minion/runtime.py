@@ -1,4 +1,4 @@
-"""HAProxy's runtime API: questions and orders to the running process, over its socket.
+"""HAProxy's runtime API: questions and commands to the running process, over its socket.
 
 A deadline on every call, many commands in one connection, standard library only. It knows no policy: what to say is
 the planner's, how each command reads is in `commands`, what the answers mean in `running`.
@@ -48,7 +48,7 @@ class RuntimeApi:
         except ValueError as error:
             raise RuntimeApiError(f"{self._path}: an answer that is not understood: {error}") from error
 
-    def order(self, commands: Sequence[Command]) -> tuple[str, ...]:
+    def send(self, commands: Sequence[Command]) -> tuple[str, ...]:
         """Send ``commands`` in their order; their answers. Raises `RuntimeApiError` on an answer not known as good.
 
         What came after such a command was sent as well, at most one window of it.
