@@ -15,6 +15,8 @@ from lab.processes import NAME, LabError, run
 PREFIX = NAME
 _EDGE_NET = ("br-edge", "10.90.0", "fd90:")
 _POD_NET = ("br-pod", "10.244.0", "fd42:")
+# where every pod's address is
+POD_NETWORKS = ("10.244.0.0/24", "fd42::/64")
 MASTER, CLIENT, API, PODS = 2, 3, 4, 10
 _NETNS_ETC = Path("/etc/netns")
 

@@ -12,14 +12,24 @@ from collections.abc import Iterator
 import pytest
 
 from lab.demo import start
-from lab.topology import PILLAR, Lab
+from lab.fabric import POD_NETWORKS
+from lab.topology import PILLAR, SERVICE, Lab
 from tests.e2e.world import World
+
+ENGINE = {
+    "watch_timeout": 6,
+    "read_timeout": 8,
+    "backoff_max": 2,
+    # it would order states between two looks of a test that wants none
+    "resync": 0,
+    "allowed_networks": {SERVICE: list(POD_NETWORKS)},
+}
 
 
 @pytest.fixture(scope="session")
 def whole_lab() -> Iterator[World]:
     """Up for this session; with HAPROXY_EDGE_LAB_KEEP=1 it stays, and the next session goes on with it."""
-    lab = Lab(engine={"watch_timeout": 6, "read_timeout": 8, "backoff_max": 2, "resync": 0})
+    lab = Lab(engine=ENGINE)
     from lab import topology
 
     kept = os.environ.get("HAPROXY_EDGE_LAB_KEEP", "") not in ("", "0")

@@ -2,23 +2,10 @@
 
 from __future__ import annotations
 
-import json
-
 import pytest
 
 from lab.processes import wait_for
-
-
-def _local(edge, function):
-    """``salt-call --local`` on the edge: no master is asked."""
-    command = ["/opt/salt/bin/salt-call", "--local", "--out=json", "--log-level=error", f"haproxy_edge.{function}"]
-    return json.loads(edge.run(command, check=False, timeout=60).stdout)["local"]
-
-
-def _on_socket(edge, command):
-    line = "import socket, sys; s = socket.socket(socket.AF_UNIX); s.connect('/run/haproxy/admin.sock'); "
-    line += "s.sendall(sys.argv[1].encode() + b'\\n'); s.settimeout(5); print(s.recv(1 << 20).decode())"
-    return edge.run(["python3", "-c", line, command]).stdout
+from tests.e2e.world import local
 
 
 def test_the_schedule_is_set_by_the_state_and_asks_nothing_of_the_master(world):
@@ -31,17 +18,17 @@ def test_the_schedule_is_set_by_the_state_and_asks_nothing_of_the_master(world):
 @pytest.mark.field_failure("what runs is not what the file says")
 def test_verify_finds_parity_and_names_what_somebody_did_by_hand_which_reconcile_mends_without_a_master(world):
     edge = world.lab.edges[0]
-    assert _local(edge, "verify") == {"parity": True, "differences": []}
+    assert local(edge, "verify") == {"parity": True, "differences": []}
     pod = next(line.split()[1] for line in world.config(edge).splitlines() if line.startswith("    server "))
-    _on_socket(edge, f"set server tcp/{pod} state maint; disable health tcp/{pod}")
+    edge.command(f"set server tcp/{pod} state maint; disable health tcp/{pod}")
     config = edge.path("/etc/haproxy/haproxy.cfg")
     config.write_text(config.read_text().replace("retries 3", "retries 7"))
-    told = "\n".join(_local(edge, "verify")["differences"])
+    told = "\n".join(local(edge, "verify")["differences"])
     for part in ("not ours: 'retries 7'", "missing: 'retries 3'", f"tcp/{pod}: is in maintenance"):
         assert part in told
-    done = _local(edge, "reconcile")
+    done = local(edge, "reconcile")
     assert (done["action"], done["reason"]) == ("reload", "haproxy.cfg was edited by hand, and may have been loaded so")
-    assert _local(edge, "verify")["parity"]
+    assert local(edge, "verify")["parity"]
     assert "retries 7" in edge.path("/var/lib/haproxy-edge/edited-by-hand.last.cfg").read_text()
 
 
@@ -55,7 +42,7 @@ def test_a_rebooted_edge_serves_and_mends_itself_with_the_master_away(world):
         edge.wait_ready()
         wait_for(lambda: edge.run(["pgrep", "-x", "haproxy"], check=False).stdout, 60, "HAProxy to run")
         wait_for(lambda: "# by hand" not in world.config(edge), 60, "the edge to mend its file")
-        wait_for(lambda: _local(edge, "verify")["parity"], 60, "parity")
+        wait_for(lambda: local(edge, "verify")["parity"], 60, "parity")
     finally:
         world.lab.master.start()
         world.lab.await_minions()

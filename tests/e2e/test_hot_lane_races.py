@@ -12,9 +12,8 @@ from haproxy_edge.snapshot import Snapshot
 
 from lab.processes import wait_for
 from tests.e2e.obstacles import Lock
-from tests.e2e.world import from_outside
+from tests.e2e.world import from_outside, local
 
-SALT_CALL = ["/opt/salt/bin/salt-call", "--local", "--out=json", "--log-level=error"]
 SNAPSHOT = "/var/lib/haproxy-edge/snapshots/default.kube-system.traefik.json"
 # how long an edge may take to be right again by itself: its schedule looks once a minute
 MENDED = 120
@@ -48,12 +47,6 @@ def _back(world):
         world.await_servers(pods, timeout=60)
 
 
-def _local(edge, *arguments):
-    """No master hears of it, so the engine mends nothing meanwhile."""
-    done = edge.run([*SALT_CALL, *arguments], check=False, timeout=90)
-    return json.loads(done.stdout)["local"]
-
-
 def _waits_at_the_socket(edge):
     """Whether somebody has connected to HAProxy's socket and was not taken yet."""
     rows = [line.split() for line in edge.run(["ss", "-Hxl"]).stdout.splitlines() if "/haproxy/admin.sock" in line]
@@ -61,7 +54,7 @@ def _waits_at_the_socket(edge):
 
 
 def _sync(edge, snapshot):
-    return _local(edge, "haproxy_edge.sync", json.dumps({"order": "by-hand", "snapshots": [snapshot.to_json()]}))
+    return local(edge, "sync", json.dumps({"order": "by-hand", "snapshots": [snapshot.to_json()]}))
 
 
 def _newer(edge, by, pods):
@@ -90,7 +83,7 @@ def test_of_two_syncs_at_once_the_newer_wins_whichever_comes_first(world, edge):
                 lock.await_waiting(2)
             assert first.result()["serves"] and second.result()["serves"]
             assert world.servers(edge) == {world.pods[0].name}
-    assert _local(edge, "haproxy_edge.verify") == {"parity": True, "differences": []}
+    assert local(edge, "verify") == {"parity": True, "differences": []}
     assert world.worker(edge) == worker
 
 

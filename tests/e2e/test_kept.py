@@ -8,10 +8,8 @@ import pytest
 
 from lab.cluster_objects import Endpoint
 from lab.processes import wait_for
-from lab.topology import SERVICE
+from lab.topology import EMPTY_GRACE, SERVICE
 
-# of the lab's pods
-PODS = ["10.244.0.0/24", "fd42::/64"]
 ELSEWHERE = Endpoint("evil", "192.0.2.66", "node-1")
 
 
@@ -29,17 +27,6 @@ def _killed_and_back(world):
 
     wait_for(has_acted, 60, "a new engine that has seen the cluster")
     return world.report()
-
-
-@pytest.fixture
-def bounded(world):
-    """The lab with endpoints allowed among its pods only."""
-    world.await_confirmed()
-    world.lab.configure_engine(allowed_networks={SERVICE: PODS})
-    _killed_and_back(world)
-    world.await_confirmed()
-    yield world
-    world.lab.configure_engine(allowed_networks={})
 
 
 def _serve(world, pods, *more):
@@ -75,18 +62,18 @@ def test_a_change_that_was_lost_with_its_master_between_event_and_job_arrives_al
     assert all(pod.name in text for text in unchanged for pod in world.pods)
 
 
-def test_an_endpoint_where_none_may_be_reaches_no_edge_and_empties_none(bounded):
+def test_an_endpoint_where_none_may_be_reaches_no_edge_and_empties_none(world):
+    world.await_confirmed()
     # of one family, like the stranger: two slices would be emptied one after the other
-    pods = [pod for pod in bounded.pods if ":" not in pod.address]
-    _serve(bounded, pods, ELSEWHERE)
-    bounded.await_servers(pods)
-    refused = bounded.report()["services"][SERVICE]
-    before = bounded.configurations()
-    _serve(bounded, [], ELSEWHERE)
-    wait_for(lambda: bounded.report()["services"][SERVICE]["held"] == "outside", 60, "the service to be held")
+    pods = [pod for pod in world.pods if ":" not in pod.address]
+    _serve(world, pods, ELSEWHERE)
+    world.await_servers(pods)
+    refused = world.report()["services"][SERVICE]
+    before = world.configurations()
+    _serve(world, [], ELSEWHERE)
+    wait_for(lambda: world.report()["services"][SERVICE]["held"] == "outside", 60, "the service to be held")
 
-    # longer than empty_grace
-    assert bounded.quiet(4.0) == before
+    assert world.quiet(2 * EMPTY_GRACE) == before
     assert refused["held"] is None
 
 
