@@ -30,8 +30,11 @@ class Interrupted(BaseException):
     """Not a KeyboardInterrupt: Salt's event bus swallows those."""
 
 
-def run(name: str, measure: Callable[[Say], Sequence[Figure]]) -> int:
-    """Measure and print; 0 when everything could be measured, whether or not the goals are met."""
+def run(name: str, measure: Callable[[Say], Sequence[Figure]], *, notes: Sequence[str] = ()) -> int:
+    """Measure and print; 0 when everything could be measured, whether or not the goals are met.
+
+    ``notes``: what has to be known beside the figures.
+    """
     on_interrupt()
     began = time.monotonic()
 
@@ -46,7 +49,7 @@ def run(name: str, measure: Callable[[Say], Sequence[Figure]]) -> int:
     except Interrupted:
         print(f"{name}: interrupted", file=sys.stderr)
         return 1
-    show(figures)
+    show(figures, notes=notes)
     return 0
 
 

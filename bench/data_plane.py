@@ -22,6 +22,7 @@ from bench.clients import Fire, Shot, kept_connections, new_connections, require
 from bench.command import Say, run_part, undisturbed
 from bench.process import spent
 from bench.result import Plot, Result, Series, Table
+from bench.settings import settings
 from lab.figures import Figure, figure
 from lab.pods import DIRECT, Pod
 from lab.processes import wait_for
@@ -261,12 +262,14 @@ NOTES = (
 def measure(say: Say, quick: bool) -> Result:
     """The lab up, all rounds, the lab down."""
     rounds = QUICK_ROUNDS if quick else ROUNDS
-    with Ground(Lab(edges=1, pillar=PILLAR), say).running() as ground:
+    lab = Lab(edges=1, pillar=PILLAR)
+    notes = [*NOTES, settings(lab)]
+    with Ground(lab, say).running() as ground:
         samples = measured(ground, rounds, say)
     found = tables(samples, rounds)
     for load, what, median, low, high in found[1].rows:
         say(f"{load}: {what}: {median} of by hand, 95 %: {low} to {high}")
-    return Result("data_plane", "The data plane", figures(samples), NOTES, found, plots(samples))
+    return Result("data_plane", "The data plane", figures(samples), notes, found, plots(samples))
 
 
 def main() -> int:

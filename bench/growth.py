@@ -16,7 +16,9 @@ from bench.change_cost import Cost
 from bench.command import Say, run_part
 from bench.fit import Point, fitted, last_step
 from bench.growth_rig import AFTERMATH, IDLE, Rig
+from bench.hot_fleet import PILLAR
 from bench.result import Plot, Result, Series, Table
+from bench.settings import settings
 from lab.figures import Figure, figure
 from lab.topology import SERVICE, Lab
 
@@ -237,12 +239,14 @@ def measure(say: Say, quick: bool) -> Result:
     """All of it, in one lab."""
     plan = QUICK if quick else Plan()
     # no resync: it would be taken for a change
-    with Rig(Lab(engine={"resync": 0}), say, idle=plan.idle, aftermath=plan.aftermath).running() as rig:
+    lab = Lab(engine={"resync": 0}, pillar=PILLAR)
+    notes = [*NOTES, settings(lab)]
+    with Rig(lab, say, idle=plan.idle, aftermath=plan.aftermath).running() as rig:
         rig.grow(1)
         comparison = compared(rig, plan)
         found = [axis(rig, plan) for axis in (endpoints, services, edges)]
     tables = [comparison, *(table(axis, lane) for axis in found for lane in LANES)]
-    return Result("growth", "How cost grows", figures_of(found), NOTES, tables, plots(found))
+    return Result("growth", "How cost grows", figures_of(found), notes, tables, plots(found))
 
 
 def main() -> int:

@@ -19,7 +19,7 @@ from bench.borders import Bus
 from bench.change_cost import Cost
 from bench.command import Say, undisturbed
 from bench.far_endpoints import PER_SLICE, cut_off, far_endpoint
-from bench.hot_fleet import PILLAR, PORTS
+from bench.hot_fleet import PORTS
 from bench.likeness import Likeness
 from bench.master_costs import MasterCosts, MasterSpent
 from bench.stand_ins import StandIns
@@ -250,7 +250,9 @@ class Rig:
         given = RUN / "pillar-given"
         given.mkdir(exist_ok=True)
         (given / "top.sls").write_text(yaml.safe_dump({"base": {"*": ["edges"]}}))
-        (given / "edges.sls").write_text(yaml.safe_dump({"haproxy": {**PILLAR["haproxy"], "frontends": frontends}}))
+        (given / "edges.sls").write_text(
+            yaml.safe_dump({"haproxy": {**self.lab.first_pillar["haproxy"], "frontends": frontends}})
+        )
         self.lab.copy_pillar(given)
 
     def _replace_one(self, service: str) -> None:

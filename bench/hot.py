@@ -19,6 +19,7 @@ from bench.borders import RUNTIME_STEP
 from bench.command import Say, run
 from bench.hot_fleet import PILLAR, Fleet, Moved
 from bench.hot_kills import abrupt_kills
+from bench.settings import settings
 from lab.figures import Figure, figure, percentile
 from lab.hosts import EdgeHost
 from lab.processes import LabError
@@ -138,14 +139,15 @@ def main() -> int:
     parser.add_argument("--changes", type=int, default=CHANGES, help="of the first figure")
     parser.add_argument("--per-size", type=int, default=PER_SIZE, help="changes at each number of servers")
     arguments = parser.parse_args()
+    lab = Lab(pillar=PILLAR)
 
     def measure(say: Say) -> list[Figure]:
         if os.geteuid() != 0:
             raise LabError("needs root: network namespaces and containers")
-        with Fleet(Lab(pillar=PILLAR), say).running() as fleet:
+        with Fleet(lab, say).running() as fleet:
             return figures(fleet, arguments.changes, arguments.per_size, say)
 
-    return run("bench.hot", measure)
+    return run("bench.hot", measure, notes=[settings(lab)])
 
 
 if __name__ == "__main__":

@@ -24,12 +24,17 @@ def facts() -> dict[str, str]:
         "processor": f"{_processor()}, {os.cpu_count()} cores",
         "memory": f"{os.sysconf('SC_PAGE_SIZE') * os.sysconf('SC_PHYS_PAGES') / 2**30:.0f} GiB",
         "system": platform.freedesktop_os_release().get("PRETTY_NAME", platform.system()),
-        "kernel": platform.release(),
+        "kernel": number_of(platform.release()),
         "Python": platform.python_version(),
     }
     found |= {name: _installed(package) for name, package in PACKAGES.items()}
     found |= {name: _said(command) for name, command in PROGRAMS.items()}
     return {name: value for name, value in found.items() if value}
+
+
+def number_of(release: str) -> str:
+    """Of the kernel: what follows its number names a build that nobody else has."""
+    return re.split(r"[^\d.]", release, maxsplit=1)[0]
 
 
 def _processor() -> str:

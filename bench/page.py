@@ -1,12 +1,13 @@
 """``docs/benchmarks.md``, its plots and README's line, from the kept results alone.
 
 So the page can be made again without measuring, and a test tells a page that is older than its results. It must never
-show a figure without its goal, nor leave out one that was missed.
+show a figure without its goal, nor leave out one that was missed, nor a part that was not measured.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime, timezone
 from pathlib import Path
 
 from bench.headline import headline
@@ -18,6 +19,7 @@ from lab.figures import Figure
 KEPT, PAGE, README = ROOT / "docs/benchmarks", ROOT / "docs/benchmarks.md", ROOT / "README.md"
 BEGIN, END = "<!-- make bench: begin -->", "<!-- make bench: end -->"
 
+_GOAL = ("figure", "goal", "measured", "unit", "met")
 _ABOUT = """\
 # Benchmarks
 
@@ -64,7 +66,8 @@ def page(results: Mapping[str, Result]) -> str:
     """The whole text."""
     if not results:
         return f"{_ABOUT}\nNothing is measured yet.\n"
-    parts = [_ABOUT, _goals(results), _machine(results), *(_part(result) for result in results.values())]
+    common = _common(results)
+    parts = [_ABOUT, _goals(results), _machine(common), *(_part(result, common) for result in results.values())]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -83,12 +86,17 @@ def _goals(results: Mapping[str, Result]) -> str:
     said = f"{len(rows) - missed} of {len(rows)} goals are met."
     if missed:
         said += " Why the others are not stands in the notes of their parts."
-    return f"## Goals\n\n{said}\n\n" + _rows(["figure", "goal", "measured", "unit", "met"], rows)
+    if absent := [f"`{part}`" for part in PARTS if part not in results]:
+        said += f" Not measured: {', '.join(absent)}; `make bench ARGS='--only …'` adds a part."
+    return f"## Goals\n\n{said}\n\n" + _rows(_GOAL, rows)
 
 
 def _goal(result: Result, figure: Figure) -> list[Cell]:
-    name = f"[{figure.name}](#{_anchor(result.title)})"
-    return [name, figure.goal, figure.measured, figure.unit, "yes" if figure.met else "**no**"]
+    return [f"[{figure.name}](#{_anchor(result.title)})", *_measured(figure)]
+
+
+def _measured(figure: Figure) -> list[Cell]:
+    return [figure.goal, figure.measured, figure.unit, figure.met]
 
 
 def _anchor(title: str) -> str:
@@ -96,20 +104,26 @@ def _anchor(title: str) -> str:
     return plain.replace(" ", "-")
 
 
-def _machine(results: Mapping[str, Result]) -> str:
-    """One column per part where they were not all measured on the same."""
-    names = list(dict.fromkeys(name for result in results.values() for name in result.machine))
-    rows: list[list[Cell]] = [["measured at", _told([r.measured_at[:16].replace("T", " ") for r in results.values()])]]
-    rows += [[name, _told([r.machine[name] for r in results.values() if name in r.machine])] for name in names]
-    return "## Machine and versions\n\n" + _rows(["", ""], rows)
+def _common(results: Mapping[str, Result]) -> dict[str, str]:
+    """What every part was measured with."""
+    first, *others = (result.machine for result in results.values())
+    return {name: value for name, value in first.items() if all(one.get(name) == value for one in others)}
 
 
-def _told(values: Sequence[str]) -> str:
-    return " / ".join(dict.fromkeys(values))
+def _machine(common: Mapping[str, str]) -> str:
+    """What is another in some part is told there."""
+    said = "Of all parts; when each was measured, and on what else, stands below its title."
+    return f"## Machine and versions\n\n{said}\n\n" + _rows(["", ""], list(common.items()))
 
 
-def _part(result: Result) -> str:
-    told = [f"## {result.title}\n"]
+def _measured_at(result: Result, common: Mapping[str, str]) -> str:
+    moment = datetime.fromisoformat(result.measured_at).astimezone(timezone.utc)
+    own = [f"{name} {value}" for name, value in result.machine.items() if name not in common]
+    return f"Measured at {', '.join([f'{moment:%Y-%m-%d %H:%M} UTC', *own])}.\n"
+
+
+def _part(result: Result, common: Mapping[str, str]) -> str:
+    told = [f"## {result.title}\n", _measured_at(result, common)]
     if result.quick:
         told.append("**Measured with `--quick`: few repeats, no figures to go by.**\n")
     told += [f"- {note}" for note in result.notes]
@@ -117,6 +131,8 @@ def _part(result: Result) -> str:
         told.append("")
     told += [_image(plot) for plot in result.plots]
     told += [_table(table) for table in result.tables]
+    if not result.tables:
+        told.append(_rows(_GOAL, [[figure.name, *_measured(figure)] for figure in result.figures]))
     return "\n".join(told)
 
 

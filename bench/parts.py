@@ -1,7 +1,7 @@
 """What `make bench` is made of, and how one part is run: a process of its own, so that none can spoil another.
 
-A part that was there before has figures and no more: its last line is taken for them. It must never keep the result of
-a part that failed.
+Of a part with a title here the last line is taken: it has figures and notes and no more. It must never keep the
+result of a part that failed.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _TAKE_DOWN = 120
 
 @dataclass(frozen=True)
 class Part:
-    """The module ``bench.<name>``. With ``title`` it prints figures only, and takes these arguments."""
+    """The module ``bench.<name>``. With ``title`` it prints figures and notes only, and takes these arguments."""
 
     name: str
     title: str = ""
@@ -60,16 +60,18 @@ def measure(part: Part, out: Path, *, quick: bool) -> None:
     module = [sys.executable, "-m", f"bench.{part.name}"]
     if part.title:
         printed = _run([*module, *(part.quick_arguments if quick else part.arguments)])
-        Result(part.name, part.title, figures_of(printed), machine=facts(), quick=quick).save(out)
+        figures, notes = told_by(printed)
+        Result(part.name, part.title, figures, notes, machine=facts(), quick=quick).save(out)
     else:
         _run([*module, "--out", str(out), *(["--quick"] if quick else [])])
         Result.load(out)
 
 
-def figures_of(printed: str) -> list[Figure]:
-    """Those of the last line. Raises `Malformed`."""
+def told_by(printed: str) -> tuple[list[Figure], list[str]]:
+    """Figures and notes of the last line. Raises `Malformed`."""
     try:
-        return [Figure(**each) for each in json.loads(printed.splitlines()[-1])["figures"]]
+        line = json.loads(printed.splitlines()[-1])
+        return [Figure(**each) for each in line["figures"]], list(line.get("notes", ()))
     except (IndexError, KeyError, TypeError, ValueError) as error:
         raise Malformed(f"its last line is no JSON of figures: {printed[-200:]!r}") from error
 

@@ -33,6 +33,7 @@ from bench.comparison import (
 from bench.pinger import Pinger
 from bench.result import Result
 from bench.rollout import GRACE, PODS, Rollout, await_serving
+from bench.settings import settings
 from bench.trees import Peak, inside, spent_so_far, tree
 from bench.ways import Polling, SaltLane, Way
 from lab.hosts import EdgeHost
@@ -202,6 +203,7 @@ def measure(say: Say, quick: bool) -> Result:
     changes, rounds = (QUICK, QUICK_ROUNDS) if quick else (CHANGES, ROUNDS)
     accounts = {name: Account(name) for name in changes}
     lab = Lab(pillar=PILLAR)
+    notes = [*NOTES, settings(lab)]
     with Stage(lab, say).running() as stage:
         for name in mirrored(list(changes), rounds):
             accounts[name].turns.append(stage.turn(name, changes[name]))
@@ -212,7 +214,7 @@ def measure(say: Say, quick: bool) -> Result:
         "side_by_side",
         "Side by side with other ways",
         comparison.figures(accounts),
-        notes=NOTES,
+        notes=notes,
         tables=comparison.tables(accounts, load),
         plots=comparison.plots(accounts, load),
     )

@@ -1,8 +1,9 @@
 """A storm of changes, a change each second, and nothing at all: what the whole costs while it lasts.
 
-One lab with its three edges, options and pillar as by default but for the resync, which would put a publish into the
-idle minutes: what one costs is measured by itself. What grows only slowly is told with the margin that so few minutes
-leave; a figure of it is the upper end, so that noise can never make it look better.
+One lab with its three edges; what of their settings is not as by default stands in the notes. There is no
+resync, which would put a publish into the idle minutes: what one costs is measured by itself. What grows only slowly is
+told with the margin that so few minutes leave; a figure of it is the upper end, so that noise can never make it look
+better.
 """
 
 from __future__ import annotations
@@ -15,10 +16,13 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from haproxy_edge.options import check
+
 from bench.certainty import Slope, slope
 from bench.command import Say, run_part, undisturbed
 from bench.phases import ENGINE, Meter, Phase
 from bench.result import Plot, Result, Series, Table
+from bench.settings import settings
 from chaos.stage import Stage
 from chaos.storm import Storm, quiet, storm
 from lab.demo import start
@@ -26,7 +30,12 @@ from lab.figures import Figure, figure, percentile
 from lab.processes import LabError, wait_for
 from lab.topology import SERVICE, Lab, down
 
-ENGINE_OPTIONS = {"watch_timeout": 240, "read_timeout": 120, "empty_grace": 30, "resync": 0}
+_DEFAULTS = check({"services": [SERVICE]})
+# the lab's own are shorter than the defaults, and would have the engine list anew more often
+ENGINE_OPTIONS = {
+    **{name: getattr(_DEFAULTS, name) for name in ("watch_timeout", "read_timeout", "empty_grace")},
+    "resync": 0,
+}
 PILLAR: dict[str, Any] = {
     "haproxy": {
         "frontends": {
@@ -194,7 +203,8 @@ def tables(seen: Seen) -> list[Table]:
                 [name, round(phase.seconds, 1), _changes(seen, name), *phase.publishes.values(), phase.reloads]
                 for name, phase in seen.phases.items()
             ],
-            note="resync: one state.apply of the fleet; the engine orders one every ten minutes by default.",
+            note="resync: one state.apply of the fleet; the engine orders one every "
+            f"{_DEFAULTS.resync / 60:g} minutes by default.",
         ),
         Table(
             "Processor time",
@@ -263,18 +273,19 @@ def _cdf(seconds: Sequence[float]) -> list[tuple[float, float]]:
 def measure(say: Say, quick: bool) -> Result:
     """The lab up, all phases, the lab down."""
     with staged(say) as stage:
+        notes = [*NOTES, settings(stage.lab)]
         found = seen(stage, QUICK if quick else FULL, say)
     for phase in ("steady", "idle"):
         slope = found.slope(phase)
         say(f"{phase}: the engine's memory grows by {slope.per_hour:.2f} ± {slope.margin:.2f} MB an hour")
-    return Result("storm", "Storm, steady state and idling", figures(found), NOTES, tables(found), plots(found))
+    return Result("storm", "Storm, steady state and idling", figures(found), notes, tables(found), plots(found))
 
 
 NOTES = (
     f"Memory may grow by {STEADY_SLOPE:g} MB an hour at a change a second: some 1.1 kB a change, less than one "
     f"snapshot kept by mistake; idle by {IDLE_SLOPE:g}. The figure is the upper end of the 95 % interval of the slope.",
-    "Engine options and pillar are the defaults, but for `resync: 0`: the resync of every ten minutes would publish "
-    "once while idle. What it costs is the phase `resync`.",
+    f"There is no resync: that of every {_DEFAULTS.resync / 60:g} minutes would publish once while idle. What it costs "
+    "is the phase `resync`.",
     "The edges' processor time has in it what this bench asks of their HAProxy to see a change arrive: a `show servers "
     "state` every few hundredths of a second.",
 )

@@ -21,6 +21,7 @@ from bench.inotify import CREATED, MOVED_IN, OPENED, REMOVED, Seen, Watches
 from bench.judging import ROUNDS, Judging, judging
 from bench.judging import table as judging_table
 from bench.result import Plot, Result, Series, Table
+from bench.settings import settings
 from bench.way import AFTERWARDS, OURS, SALT, WAY, OnEdge, Step, Unseen, by_owner, costs, largest, medians, on_edge
 from lab.figures import figure, percentile
 from lab.hosts import EdgeHost
@@ -165,8 +166,8 @@ def taken(borders: Borders, fleet: Fleet, count: int, say: Say, what: str) -> Ta
     return found
 
 
-def result(usual: Taken, many: Taken, judged: Sequence[Judging]) -> Result:
-    """All of it from what was taken."""
+def result(usual: Taken, many: Taken, judged: Sequence[Judging], told: str) -> Result:
+    """All of it from what was taken; ``told``: what of the settings is not as by default."""
     total = statistics.median(sum(way.values()) for way in usual.way)
     ping = statistics.median(usual.pings) * 1000
     dearest = largest(usual.steps, (*WAY, *AFTERWARDS), OURS)
@@ -193,6 +194,7 @@ def result(usual: Taken, many: Taken, judged: Sequence[Judging]) -> Result:
             )
             + ". Traffic does not wait for it; the confirmation, and with it the next change, does.",
             f"Followed all the way were {len(usual.way)} of {len(usual.moved)} changes.",
+            told,
         ],
         tables=[_table(usual, many), _salts(usual, ping), judging_table(judged)],
         plots=[_waterfall(usual)],
@@ -250,7 +252,9 @@ def show(found: Taken, say: Say) -> None:
 def measure(say: Say, quick: bool) -> Result:
     """About three minutes; a quick one about one."""
     count, many_count = (QUICK_CHANGES, QUICK_CHANGES // 3) if quick else (CHANGES, MANY_CHANGES)
-    with Fleet(Lab(pillar=PILLAR), say).running() as fleet:
+    lab = Lab(pillar=PILLAR)
+    told = settings(lab)
+    with Fleet(lab, say).running() as fleet:
         fleet.use(live=2, dead=0)
         for _ in range(2):
             fleet.change()
@@ -263,7 +267,7 @@ def measure(say: Say, quick: bool) -> Result:
         say("judging the file, before and now")
         # one of each release
         judged = [judging(edge, 3 if quick else ROUNDS) for edge in (fleet.lab.edges[0], fleet.lab.edges[2])]
-    return result(usual, many, judged)
+    return result(usual, many, judged, told)
 
 
 if __name__ == "__main__":

@@ -68,7 +68,8 @@ def aligned(rows: Sequence[Sequence[str]]) -> str:
     return "\n".join("  ".join(map(str.ljust, row, widths)).rstrip() for row in rows)
 
 
-def show(figures: Sequence[Figure], out: TextIO | None = None) -> None:
-    """Print the table and, last, the line of JSON; to stdout unless told otherwise."""
-    line = json.dumps({"figures": [asdict(each) for each in figures]}, allow_nan=False)
-    print(table(figures), line, sep="\n", file=out or sys.stdout, flush=True)
+def show(figures: Sequence[Figure], out: TextIO | None = None, *, notes: Sequence[str] = ()) -> None:
+    """Print the table, the notes and, last, the line of JSON; to stdout unless told otherwise."""
+    told = {"notes": list(notes)} if notes else {}
+    line = json.dumps({"figures": [asdict(each) for each in figures], **told}, allow_nan=False)
+    print(table(figures), *notes, line, sep="\n", file=out or sys.stdout, flush=True)

@@ -55,7 +55,7 @@ class Lab:
             for number in range(1, edges + 1)
         ]
         self.pillar = RUN / "pillar"
-        self._first_pillar = pillar
+        self.first_pillar = pillar
         self.master = Master(self.pillar)
         self.cluster: Cluster = lab_cluster()
         self.pods: Pods | None = None
@@ -91,7 +91,7 @@ class Lab:
         build_images({edge.release for edge in self.edges})
         RUN.mkdir(parents=True)
         fabric.Fabric(len(self.edges)).up()
-        self.set_pillar({edge.name: self._first_pillar for edge in self.edges})
+        self.set_pillar({edge.name: self.first_pillar for edge in self.edges})
         say("starting edges, cluster and master")
         for edge in self.edges:
             edge.start()

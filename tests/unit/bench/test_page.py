@@ -6,6 +6,7 @@ import pytest
 
 from bench import headline as headlines
 from bench import page
+from bench.parts import PARTS
 from lab.figures import figure
 from tests.unit.bench.material import BARS, LOGLOG, result
 
@@ -25,14 +26,29 @@ def test_notes_tables_plots_machine_and_date_are_all_there():
         "### By size\n\nmedians\n\n| servers | ms |\n|---|---|\n| 3,000 | 1.5 |\n| 30 |  |",
         "](benchmarks/growth-endpoints.svg)",
         "| kernel | 6.1 |",
-        "| measured at | 2026-01-01 00:00 |",
+        "## How cost grows\n\nMeasured at 2026-01-01 00:00 UTC.\n",
     ]
     assert [piece for piece in wanted if piece not in text] == []
 
 
 def test_parts_that_were_measured_on_two_machines_are_told_apart():
-    text = page.page({"growth": result(), "storm": result(machine={"kernel": "6.2"}, title="Storm")})
-    assert "| kernel | 6.1 / 6.2 |" in text
+    other = result(machine={"kernel": "6.2", "Salt": "3008"}, title="Storm", measured_at="2026-01-02T01:00:00+01:00")
+    text = page.page({"growth": result(machine={"kernel": "6.1", "Salt": "3008"}), "storm": other})
+    assert "| Salt | 3008 |" in text and "| kernel |" not in text
+    assert "Measured at 2026-01-01 00:00 UTC, kernel 6.1." in text
+    assert "Measured at 2026-01-02 00:00 UTC, kernel 6.2." in text
+
+
+def test_a_part_that_was_not_measured_is_named():
+    absent = ", ".join(f"`{part}`" for part in PARTS if part != "growth")
+    assert f"Not measured: {absent};" in page.page({"growth": result()})
+    assert "Not measured" not in page.page({part: result(part=part) for part in PARTS})
+
+
+def test_a_part_without_tables_shows_its_figures_below_its_title():
+    row = "| endpoints, n^k | <= 1.1 | 1.02 | k | yes |"
+    assert row in page.page({"growth": result(tables=[])})
+    assert row not in page.page({"growth": result()})
 
 
 def test_a_quick_result_is_called_one():

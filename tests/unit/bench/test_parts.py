@@ -9,7 +9,7 @@ import pytest
 
 from bench import __main__ as command
 from bench import page, parts
-from bench.parts import PARTS, ROOT, Part, figures_of
+from bench.parts import PARTS, ROOT, Part, told_by
 from bench.result import Malformed, Result
 from lab.figures import figure
 from tests.unit.bench.material import result
@@ -72,12 +72,13 @@ def printing(monkeypatch, text, status=0):
     monkeypatch.setattr(parts, "_run", lambda command: real([sys.executable, "-c", code]))
 
 
-def test_the_figures_of_a_part_that_only_prints_are_kept_with_the_machine(tmp_path, monkeypatch):
-    line = json.dumps({"figures": [vars(figure("idle", "<= 1", 0.4, "%"))]})
+def test_figures_and_notes_of_a_part_that_only_prints_are_kept_with_the_machine(tmp_path, monkeypatch):
+    line = json.dumps({"figures": [vars(figure("idle", "<= 1", 0.4, "%"))], "notes": ["no resync"]})
     printing(monkeypatch, f"a table\n{line}")
     parts.measure(Part("engine", "The engine"), tmp_path / "engine.json", quick=False)
     found = Result.load(tmp_path / "engine.json")
     assert (found.title, [one.measured for one in found.figures]) == ("The engine", [0.4])
+    assert found.notes == ["no resync"]
     assert found.machine["Python"]
 
 
@@ -91,7 +92,7 @@ def test_a_part_that_ends_with_an_error_is_not_kept(tmp_path, monkeypatch):
 @pytest.mark.parametrize("printed", ["", "no json", "[]", '{"figures": [{"name": "x"}]}'])
 def test_a_last_line_without_figures_is_refused(printed):
     with pytest.raises(Malformed, match="no JSON of figures"):
-        figures_of(printed)
+        told_by(printed)
 
 
 @pytest.mark.parametrize("name", PARTS)

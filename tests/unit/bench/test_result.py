@@ -6,7 +6,7 @@ import json
 
 import pytest
 
-from bench.machine import facts, version
+from bench.machine import facts, number_of, version
 from bench.result import Malformed, Result, Table
 from tests.unit.bench.material import result
 
@@ -73,6 +73,11 @@ def test_a_value_that_json_does_not_know_keeps_the_file_that_was_there(tmp_path)
 )
 def test_a_version_is_found_in_what_a_program_says(said, number):
     assert version(said) == number
+
+
+@pytest.mark.parametrize("release", ["6.1", "6.1-fc-v657", "6.1-18-amd64", "6.1+"])
+def test_of_a_kernel_only_the_number_is_told_and_not_whose_build_it_is(release):
+    assert number_of(release) == "6.1"
 
 
 def test_the_machine_names_processor_memory_kernel_and_salt():

@@ -61,6 +61,13 @@ def test_the_last_line_is_json_with_every_figure():
     }
 
 
+def test_notes_stand_between_the_table_and_the_line_of_json_and_in_it():
+    out = io.StringIO()
+    show([figure("idle", "<= 1", 0.1, "%")], out, notes=["no resync"])
+    *_, note, line = out.getvalue().splitlines()
+    assert (note, json.loads(line)["notes"]) == ("no resync", ["no resync"])
+
+
 def test_without_another_place_it_goes_to_stdout(capsys):
     show([figure("idle", "<= 1", 0.1, "%")])
     assert capsys.readouterr().out.startswith("figure")
