@@ -7,7 +7,7 @@ because they are where they must not be, until that is mended.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
@@ -60,12 +60,12 @@ class Holding:
         return (EMPTY, self._empty[service].wall) if service in self._empty else None
 
     def over(self, now: float) -> set[str]:
-        """Whose grace has ended."""
-        return {service for service, since in self._empty.items() if now >= since.steady + self._grace}
+        """Whose grace has ended; what is frozen is looked at when it is thawed."""
+        return {service for service, end in self._ends() if now >= end}
 
     def ends(self) -> list[float]:
-        """When graces end, monotonic."""
-        return [since.steady + self._grace for since in self._empty.values()]
+        """When `over` gives another one, monotonic."""
+        return [end for _, end in self._ends()]
 
     def held_empty(self) -> set[str]:
         """Services within their grace."""
@@ -82,3 +82,8 @@ class Holding:
     def frozen_of(self, services: Iterable[str]) -> set[str]:
         """Those of ``services`` that are frozen."""
         return {service for service in services if self.is_frozen(service)}
+
+    def _ends(self) -> Iterator[tuple[str, float]]:
+        for service, since in self._empty.items():
+            if not self.is_frozen(service):
+                yield service, since.steady + self._grace

@@ -125,3 +125,18 @@ def test_what_was_about_to_go_out_is_held_and_goes_out_on_thaw(world):
 
     assert "order" not in frozen
     assert world.steps.count("order") == 1
+
+
+def test_frozen_within_its_grace_it_is_emptied_on_thaw_and_the_engine_rests_meanwhile():
+    world = World(empty_grace=30)
+    world.say(listed(OLD))
+    world.say(listed())
+    world.store.freeze("default", SERVICE, BY_HAND)
+    world.run(3600)
+    frozen = world.stored()
+    world.store.thaw("default", SERVICE)
+    world.run(2.1)
+
+    assert frozen == at(OLD)
+    assert not any(world.stored().values())
+    assert world.bus.conditions() == ["empty", "emptied"]
