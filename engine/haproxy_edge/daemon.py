@@ -133,7 +133,9 @@ class Daemon:
         if edge is None:
             log.debug("%s has confirmed, but is no edge of the target", ack.edge)
         elif ack.lane == "hot" and not self._orders.issued(ack.order):
-            self._forgeries.count("order", f"{ack.edge} answers the order {ack.order!r}, which was never issued")
+            # an edge of several clusters answers each of their orders, and every engine hears all of it
+            if not self._orders.is_anothers(ack.order):
+                self._forgeries.count("order", f"{ack.edge} answers the order {ack.order!r}, which was never issued")
         elif self._tracker.is_replayed(ack):
             # an edge's own word takes another way and may overtake its answer, which says nothing new then
             if not self._coalescer.confirmed(ack.order, ack.edge):

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
-from haproxy_edge.outbox import Order, Outbox
+from haproxy_edge.outbox import Order, Outbox, cluster_of
 from haproxy_edge.records import Lane
 from haproxy_edge.report import Counters
 from haproxy_edge.store import Store
@@ -78,6 +78,10 @@ class Orders:
     def issued(self, order_id: str) -> bool:
         """Whether the engine issued it, as far as it remembers."""
         return order_id in self._issued
+
+    def is_anothers(self, order_id: str) -> bool:
+        """Whether it is of another cluster's engine, which is told what this one is told."""
+        return cluster_of(order_id) not in ("", self._cluster)
 
     def count_taken(self) -> None:
         """What left the outbox since the last look was published: only the reactor takes. Raises `StoreError`.

@@ -50,8 +50,8 @@ class Outbox:
 
     @staticmethod
     def new(lane: Lane, *, tgt: str, tgt_type: str, services: Iterable[str], cluster: str, now: float) -> Order:
-        """An order that stands nowhere yet; its id sorts by time."""
-        order_id = f"{int(now * 1000):015d}-{uuid.uuid4().hex[:12]}"
+        """An order that stands nowhere yet; its id sorts by time and names the cluster."""
+        order_id = f"{int(now * 1000):015d}-{cluster}-{uuid.uuid4().hex[:12]}"
         return Order(order_id, lane, tgt, tgt_type, tuple(services), cluster, now)
 
     def place(self, order: Order) -> None:
@@ -86,6 +86,11 @@ class Outbox:
             log.warning("order %s is passed over: %s", key, error)
             return None
         return row if mine and row.keys() >= Order.__dataclass_fields__.keys() else None
+
+
+def cluster_of(order_id: str) -> str:
+    """The cluster whose engine issued it, as the id says; empty when it says nothing."""
+    return order_id.partition("-")[2].rpartition("-")[0]
 
 
 def _whom(order: dict[str, Any]) -> tuple[Any, ...]:
