@@ -314,10 +314,11 @@ class Daemon:
     def _order_behind(self, now: float) -> None:
         """Ring those that did not confirm; an order lost in a crash or a failing store falls due again."""
         frozen = self._services.frozen()
-        for lane, names in sorted(self._tracker.take(now, frozen=frozen).items()):
-            log.warning("not confirmed in time, rung again by the %s lane: %s", lane, ", ".join(names))
+        for lane, names in sorted(self._tracker.late(now, frozen=frozen).items()):
             services = [service for service in self._options.services if lane == "state" or service not in frozen]
             self._orders.put(lane, ",".join(names), "list", services)
+            self._tracker.rung(names, now)
+            log.warning("not confirmed in time, rung again by the %s lane: %s", lane, ", ".join(names))
 
     def _ring(self, now: float) -> None:
         if not self._orders.ring():

@@ -1,14 +1,16 @@
 """Which edge is behind, and when it is rung again, by which lane.
 
 Pure: it is told the time, the fleet, what the store holds and what edges confirmed, and says whom to ring. It forgets
-nobody: an edge that does not confirm is rung for as long as it takes, with growing pauses, and never delays another.
+nobody: an edge that does not confirm is rung for as long as it takes, with growing pauses, and never delays another;
+nor does an edge that follows in one service put off what it lacks in another.
 What it knows of an edge is its `EdgeRecord`; the daemon keeps those in the store, so a new process goes on from there.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 from haproxy_edge.ack import Ack
 from haproxy_edge.records import EdgeRecord, Lane
@@ -21,18 +23,52 @@ REMEMBERED_FOR = 7 * 86_400.0
 FARTHEST = 4_102_444_800_000
 # seconds by which an edge is rung too early when another is due
 TOGETHER = 1.0
+# what an edge lacks beside services: the state lane, which alone can help
+STATE = ""
+
+
+class Moment(NamedTuple):
+    """On both clocks: monotonic seconds, and seconds since 1970."""
+
+    steady: float
+    wall: float
+
+
+class Lack(NamedTuple):
+    """What an edge has (a digest) instead of what it should have, and since when."""
+
+    has: str
+    since: Moment
+
+
+class _Wanted(NamedTuple):
+    generation: int
+    digest: str
+    since: Moment
 
 
 @dataclass
 class Edge:
     """One edge. ``due`` is when it is rung if it is still behind (monotonic seconds); ``record`` is None until it has
-    confirmed anything; ``behind_since`` is wall time."""
+    confirmed anything; ``lacks`` is by "cluster namespace/name", or `STATE`; ``silent``: rung, and not heard since."""
 
     due: float
     pause: float
     record: EdgeRecord | None = None
-    behind_since: float | None = None
+    lacks: dict[str, Lack] = field(default_factory=dict)
     rings: int = 0
+    silent: bool = False
+
+    @property
+    def oldest(self) -> tuple[str, Lack] | None:
+        """What it has lacked longest."""
+        return min(self.lacks.items(), key=lambda lack: lack[1].since.steady, default=None)
+
+    @property
+    def behind_since(self) -> float | None:
+        """Wall time; None: it lacks nothing."""
+        oldest = self.oldest
+        return oldest[1].since.wall if oldest else None
 
 
 class Tracker:
@@ -55,7 +91,7 @@ class Tracker:
         self._jitter = jitter
         self._wall = wall
         self._lane = lane
-        self._wanted: dict[str, tuple[int, str]] = {}
+        self._wanted: dict[str, _Wanted] = {}
         self._edges: dict[str, Edge] = {}
         self._absent: dict[str, EdgeRecord] = {}
         self._unsaved: set[str] = set()
@@ -69,18 +105,21 @@ class Tracker:
     def stored(self, service: str, generation: int, digest: str, now: float) -> None:
         """What every edge that serves ``service`` shall confirm from now on."""
         key = f"{self._cluster} {service}"
-        if self._wanted.get(key) != (generation, digest):
-            self._wanted[key] = generation, digest
+        wanted = self._wanted.get(key)
+        if wanted is None or (wanted.generation, wanted.digest) != (generation, digest):
+            began = Moment(now, self._wall())
+            self._wanted[key] = _Wanted(generation, digest, began)
             for name in self._edges:
-                self._settle(name, now)
+                self._settle(name, began)
 
     def introduced(self, now: float) -> None:
         """A service is there that was not before: which edges have to serve it, only their pillars know."""
+        began = Moment(now, self._wall())
         for name, edge in self._edges.items():
             if edge.record:
                 edge.record = replace(edge.record, awaits_state=True)
                 self._unsaved.add(name)
-                self._settle(name, now)
+                self._settle(name, began)
 
     def expect(self, fleet: Iterable[str], now: float, *, marks: Mapping[str, str] | None = None) -> None:
         """The edges there are, and the marks of their keys as far as they are known.
@@ -88,14 +127,15 @@ class Tracker:
         A new one is due when it has not confirmed in time; so is one whose key is another than that it signed with: it
         is a new host of an old name. One that is gone is left alone, and known again if it comes back.
         """
-        before, self._edges = self._edges, {}
+        wall, before, self._edges = self._wall(), self._edges, {}
         self._behind.clear()
         for name in fleet:
             known = before.pop(name, None)
             edge = self._edges[name] = known or self._arrived(name, now)
             if edge.record and (marks or {}).get(name, edge.record.key) != edge.record.key:
                 edge = self._edges[name] = Edge(now + self._ack_timeout, self._ack_timeout)
-            self._settle(name, now)
+            since = edge.record.behind_since if edge.record and known is None else None
+            self._settle(name, Moment(now, wall if since is None else since))
             if known is None and edge.record:
                 # a former process gave it its time already
                 edge.due = now
@@ -117,31 +157,22 @@ class Tracker:
         before = edge.record
         edge.record = EdgeRecord.heard(ack, self._wall(), before)
         self._unsaved.add(ack.edge)
-        self._settle(ack.edge, now)
+        edge.silent = False
+        self._settle(ack.edge, Moment(now, self._wall()))
         if ack.state_needed is not None and (before is None or before.state_needed is None):
             edge.due = now
         elif ack.lane == "edge" and not ack.problems and not ack.state_needed and not any(self.newer(ack)):
             # it spoke of itself, so it is back: what it missed need not wait for the end of a long pause
             edge.due, edge.rings, edge.pause = now, 0, self._ack_timeout
-        elif before is None or before.serves != ack.serves:
-            # it follows: what is newer still is on its way to it
-            edge.due, edge.rings = max(edge.due, now + self._ack_timeout), 0
 
     def is_behind(self, name: str, *, frozen: Iterable[str] = ()) -> bool:
         """Never heard, in need of the state lane, or serving other content than the store's; ``frozen``: services that
         do not count."""
-        record = self._edges[name].record
-        if record is None:
-            return True
+        edge = self._edges[name]
         held = {f"{self._cluster} {service}" for service in frozen}
-        if held and held.issuperset(record.serves):
+        if held and edge.record and held.issuperset(edge.record.serves):
             return False
-        if record.state_needed or record.awaits_state or record.problems:
-            return True
-        return any(
-            key in self._wanted and key not in held and self._wanted[key][1] != digest
-            for key, (_, digest) in record.serves.items()
-        )
+        return not held.issuperset(edge.lacks)
 
     def is_replayed(self, ack: Ack) -> bool:
         """Whether that edge has said this or something later before, under the same key.
@@ -161,26 +192,36 @@ class Tracker:
         for key, (generation, digest) in ack.serves.items():
             wanted = self._wanted.get(key)
             # beyond that no clock has ever been: a generation that only a lie can have must not be outdone
-            if wanted and wanted[0] <= generation < FARTHEST and digest != wanted[1]:
+            if wanted and wanted.generation <= generation < FARTHEST and digest != wanted.digest:
                 yield key.partition(" ")[2], generation
 
-    def take(self, now: float, *, frozen: Iterable[str] = ()) -> dict[Lane, list[str]]:
-        """Who has to be rung now, by lane; each gets a longer pause for the next time.
+    def late(self, now: float, *, frozen: Iterable[str] = ()) -> dict[Lane, list[str]]:
+        """Who has to be rung now, by lane; `rung` says that it was done.
 
         With one that is due go those that are `TOGETHER`: a publish for many costs what it costs for one.
         """
-        late = self._late(frozen)
-        if not any(self._edges[name].due <= now for name in late):
+        behind = self._without(frozen)
+        if not any(self._edges[name].due <= now for name in behind):
             return {}
-        taken: dict[Lane, list[str]] = {}
-        for name in sorted(late):
+        late: dict[Lane, list[str]] = {}
+        for name in sorted(behind):
             if self._edges[name].due <= now + TOGETHER:
-                taken.setdefault(self._rung(name, now), []).append(name)
-        return taken
+                late.setdefault(self._lane_of(self._edges[name]), []).append(name)
+        return late
+
+    def rung(self, names: Iterable[str], now: float) -> None:
+        """They were, by the lane that `late` gave: each gets its time to confirm, by the state lane a longer one."""
+        for name in names:
+            edge = self._edges[name]
+            if self._lane_of(edge) == "state":
+                edge.pause = min(edge.pause * 2, LONGEST_PAUSE)
+            edge.due = now + self._jitter(edge.pause)
+            edge.rings, edge.silent = edge.rings + 1, True
+            self._unsaved.add(name)
 
     def due_at(self, *, frozen: Iterable[str] = ()) -> float:
-        """When `take` may next give a name; infinite when nobody is behind."""
-        return min((self._edges[name].due for name in self._late(frozen)), default=float("inf"))
+        """When `late` may next give a name; infinite when nobody is behind."""
+        return min((self._edges[name].due for name in self._without(frozen)), default=float("inf"))
 
     def edge(self, name: str) -> Edge | None:
         """None when the fleet has none of that name."""
@@ -200,7 +241,7 @@ class Tracker:
         return [
             name
             for name, edge in sorted(self._edges.items())
-            if edge.record and not edge.rings and not edge.record.state_needed
+            if edge.record and not edge.silent and not edge.record.state_needed
         ]
 
     def unsaved(self) -> dict[str, EdgeRecord]:
@@ -212,7 +253,8 @@ class Tracker:
         """The store knows that edge's record."""
         self._unsaved.discard(name)
 
-    def _late(self, frozen: Iterable[str]) -> list[str]:
+    def _without(self, frozen: Iterable[str]) -> list[str]:
+        """Those that are behind in anything but that."""
         frozen = set(frozen)
         return [name for name in self._behind if not frozen or self.is_behind(name, frozen=frozen)]
 
@@ -220,37 +262,46 @@ class Tracker:
         record = self._absent.pop(name, None)
         if record and self._has_not_heard_of(record):
             record = replace(record, awaits_state=True)
-        return Edge(now + self._ack_timeout, self._ack_timeout, record, record.behind_since if record else None)
+        return Edge(now + self._ack_timeout, self._ack_timeout, record)
 
     def _has_not_heard_of(self, record: EdgeRecord) -> bool:
         """Whether a service it may have to serve was stored after its last word: a process killed then told nobody."""
         return any(
-            key not in record.serves and generation / 1000 > record.heard_at
-            for key, (generation, _) in self._wanted.items()
+            key not in record.serves and wanted.generation / 1000 > record.heard_at
+            for key, wanted in self._wanted.items()
         )
 
-    def _settle(self, name: str, now: float) -> None:
+    def _settle(self, name: str, began: Moment) -> None:
+        """See what it lacks; what is found new is lacked since ``began``."""
         edge = self._edges[name]
-        if not self.is_behind(name):
+        before, edge.lacks = edge.oldest, dict(self._lacks(edge, began))
+        oldest = edge.oldest
+        if oldest is None:
             self._behind.discard(name)
-            edge.behind_since, edge.rings, edge.pause = None, 0, self._ack_timeout
+            edge.rings, edge.pause, edge.silent = 0, self._ack_timeout, False
             return
         self._behind.add(name)
-        if edge.behind_since is None:
-            edge.behind_since, edge.due = self._wall(), now + self._ack_timeout
+        if before is None or before not in edge.lacks.items():
+            # in what it lacked longest it follows; only by that may anything be put off, or one service hides another
+            edge.due = oldest[1].since.steady + self._ack_timeout
+            edge.rings, edge.pause = 0, self._ack_timeout
 
-    def _rung(self, name: str, now: float) -> Lane:
-        """The lane of this ring; a hot one costs an edge that only missed a publish next to nothing."""
-        edge, record = self._edges[name], self._edges[name].record
-        missed = record is not None and bool(record.serves)
-        needs_state = record is None or record.problems or record.state_needed or record.awaits_state
-        hot = self._lane == "hot" and missed and not needs_state and edge.rings == 0
-        edge.rings += 1
-        if not hot:
-            edge.pause = min(edge.pause * 2, LONGEST_PAUSE)
-        edge.due = now + self._jitter(edge.pause)
-        self._unsaved.add(name)
-        return "hot" if hot else "state"
+    def _lacks(self, edge: Edge, began: Moment) -> Iterator[tuple[str, Lack]]:
+        record = edge.record
+        if record is None or record.state_needed or record.awaits_state or record.problems:
+            yield STATE, edge.lacks.get(STATE) or Lack("", began)
+        for key, (_, digest) in (record.serves if record else {}).items():
+            wanted = self._wanted.get(key)
+            if wanted and wanted.digest != digest:
+                known = edge.lacks.get(key)
+                # it has come nearer: what is newest now is on its way to it since it is wanted
+                since = wanted.since if known else began
+                yield key, known if known and known.has == digest else Lack(digest, since)
+
+    def _lane_of(self, edge: Edge) -> Lane:
+        """The lane of its next ring; a hot one costs an edge that only missed a publish next to nothing."""
+        missed = edge.record is not None and edge.record.serves and STATE not in edge.lacks
+        return "hot" if self._lane == "hot" and missed and edge.rings == 0 else "state"
 
 
 def _issued(order: str) -> float:
