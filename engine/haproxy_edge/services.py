@@ -135,8 +135,7 @@ class Services:
         """Without endpoints outside of the allowed networks; None when a port would lose all it has by that."""
         judged = inside(ports, self._options.allowed_networks.get(service))
         self.refused[service] = tuple(capped(judged.refused, _NAMED))
-        held = previous is None if judged.emptied else False
-        held = held or any(previous is not None and previous.ports.get(name) for name in judged.emptied)
+        held = _takes_all(judged, previous)
         self._holding.outside(service, self._wall() if held else None)
         self._alarms.all_of(service, OUTSIDE, _outside_message(judged, held))
         return None if held else judged.ports
@@ -165,6 +164,15 @@ class Services:
     def _back(self, service: str) -> None:
         if self._holding.ended(service):
             log.info("%s: endpoints are back", service)
+
+
+def _takes_all(judged: Inside, previous: Snapshot | None) -> bool:
+    """Whether what was refused leaves nothing of the service, or of a port that had servers.
+
+    A port it had not before may be left without: as long as others serve, nobody loses anything by that.
+    """
+    nothing_left = previous is None or not any(judged.ports.values())
+    return any(nothing_left or (previous and previous.ports.get(name)) for name in judged.emptied)
 
 
 def _outside_message(judged: Inside, held: bool) -> tuple[str, ...]:

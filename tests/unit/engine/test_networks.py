@@ -73,6 +73,22 @@ def test_one_port_alone_is_kept_too_and_with_it_the_service(world):
     assert world.daemon.report()["services"][SERVICE]["held"] == "outside"
 
 
+def test_endpoints_outside_under_a_port_name_it_had_not_before_empty_nothing_either(world):
+    world.say(applied(EVIL, ports=(("https", 8443),)))
+    world.run(3600)
+
+    assert (world.stored(), world.steps) == (at(OLD), [])
+    assert world.daemon.report()["services"][SERVICE]["held"] == "outside"
+    assert world.bus.conditions() == ["outside"]
+
+
+def test_a_new_port_of_which_all_are_outside_holds_up_none_of_the_others(world):
+    world.say(Applied(a_slice(endpoint(NEW))), applied(EVIL, name="traefik-2", ports=(("admin", 9000),)))
+
+    assert world.stored() == {**at(NEW), "admin": []}
+    assert world.daemon.report()["services"][SERVICE]["held"] is None
+
+
 def test_what_is_mended_goes_out_at_once_and_is_held_no_more(world):
     world.say(applied(EVIL))
     world.say(applied(NEW))
