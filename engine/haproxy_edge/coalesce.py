@@ -2,12 +2,12 @@
 
 Ready is who has confirmed the publish before, for a short while at most: on hosts that are slower than the changes,
 jobs would pile up otherwise, each making the next slower still. Pure: it is told the time and says when to act. It
-holds names of what changed, never content, so what goes out is always the newest.
+holds names of what changed, never content, so what goes out is always the newest. What is frozen waits until it is not.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 
 # seconds that the next publish waits for confirmations of the last; longer, and one slow edge would delay the others
 PATIENCE = 1.0
@@ -29,18 +29,21 @@ class Coalescer:
         """Note a change."""
         self._pending[service] = None
 
-    def due_in(self, now: float) -> float | None:
-        """Seconds until `take` gives something; None when nothing is pending."""
-        return max(0.0, self._ready_at() - now) if self._pending else None
+    def due_in(self, now: float, *, frozen: Set[str] = frozenset()) -> float | None:
+        """Seconds until `due` gives something; None when nothing is pending but what is frozen."""
+        return max(0.0, self._ready_at() - now) if self._pending.keys() - frozen else None
 
-    def take(self, now: float) -> list[str]:
-        """What is due now, in order of its first change; empty when too early."""
-        if not self._pending or now < self._ready_at():
+    def due(self, now: float, *, frozen: Set[str] = frozenset()) -> list[str]:
+        """What may go out now, in order of its first change; empty when too early. `taken` says that it did."""
+        if now < self._ready_at():
             return []
-        taken = list(self._pending)
-        self._pending.clear()
+        return [service for service in self._pending if service not in frozen]
+
+    def taken(self, services: Iterable[str], now: float) -> None:
+        """They are on their way; the next ones wait for the interval."""
+        for service in services:
+            self._pending.pop(service, None)
         self._not_before = now + self._min_interval
-        return taken
 
     def ordered(self, order: str, edges: Iterable[str], now: float) -> None:
         """What was taken went out as ``order``; ``edges`` are those that can be expected to confirm it at once."""

@@ -85,7 +85,6 @@ class Daemon:
         self._services = Services(options, store, self._alarms, clocks.wall)
         self._orders = Orders(options.cluster, store, outbox, bus, clocks.wall, self._counters)
         self._coalescer = Coalescer(options.min_interval)
-        self._parked: set[str] = set()
         self._first: set[str] = set()
         now = clocks.steady()
         self._staleness = Staleness(options.stale_after, now, self._alarms)
@@ -177,6 +176,7 @@ class Daemon:
             self._look_at_fleet,
             self._evaluate,
             self._order_due,
+            self._order_all,
             self._order_behind,
             self._ring,
             self._keep,
@@ -240,8 +240,9 @@ class Daemon:
 
     def _moments(self, now: float) -> Iterator[float]:
         yield from (self._resync_at, self._fleet_at, self._look_at, *self._services.graces_end())
-        yield self._tracker.due_at(frozen=self._services.frozen())
-        pending = self._coalescer.due_in(now)
+        frozen = self._services.frozen()
+        yield self._tracker.due_at(frozen=frozen)
+        pending = self._coalescer.due_in(now, frozen=frozen)
         if pending is not None:
             yield now + pending
         if self._services.changed or self._orders.unrung:
@@ -260,9 +261,6 @@ class Daemon:
             log.warning("%s: frozen by hand; edges stay as they are until it is thawed", service)
         for service in sorted(thawed):
             log.warning("%s: thawed", service)
-        for service in self._parked & thawed:
-            self._coalescer.add(service)
-        self._parked -= thawed
 
     def _evaluate(self, now: float) -> None:
         for stored in self._services.evaluate(now):
@@ -288,28 +286,26 @@ class Daemon:
                 self._store.forget_edge(self._options.cluster, name)
 
     def _order_due(self, now: float) -> None:
-        services = self._coalescer.take(now)
-        # what was never stored before meets edges that have nothing of it: they need the whole state
-        lane: Lane = "hot" if self._options.lane == "hot" and self._first.isdisjoint(services) else "state"
-        if now >= self._resync_at:
-            services, lane = list(self._options.services), "state"
-            self._resync_at = now + self._options.resync
-            self._services.read_again()
-        frozen = self._services.frozen()
-        self._parked |= frozen.intersection(services)
-        services = [service for service in services if service not in frozen]
+        services = self._coalescer.due(now, frozen=self._services.frozen())
         if not services:
             return
-        try:
-            order = self._orders.put(lane, self._options.target, self._options.target_type, services)
-        except StoreError:
-            # a failing outbox must not lose what is due
-            for service in services:
-                self._coalescer.add(service)
-            raise
+        # what was never stored before meets edges that have nothing of it: they need the whole state
+        lane: Lane = "hot" if self._options.lane == "hot" and self._first.isdisjoint(services) else "state"
+        order = self._orders.put(lane, self._options.target, self._options.target_type, services)
+        self._coalescer.taken(services, now)
         if lane == "hot":
             self._coalescer.ordered(order, self._tracker.keeping_up(), now)
         self._first.difference_update(services)
+
+    def _order_all(self, now: float) -> None:
+        if now < self._resync_at:
+            return
+        frozen = self._services.frozen()
+        services = [service for service in self._options.services if service not in frozen]
+        if services:
+            self._orders.put("state", self._options.target, self._options.target_type, services)
+        self._resync_at = now + self._options.resync
+        self._services.read_again()
 
     def _order_behind(self, now: float) -> None:
         """Ring those that did not confirm; an order lost in a crash or a failing store falls due again."""

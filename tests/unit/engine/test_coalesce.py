@@ -15,6 +15,14 @@ INTERVAL = 10
 moments = st.lists(st.tuples(st.integers(0, 25), st.sampled_from(["a", "b", "c", None])), max_size=40)
 
 
+def take(coalescer, now, **frozen):
+    """What is due, and goes out."""
+    services = coalescer.due(now, **frozen)
+    if services:
+        coalescer.taken(services, now)
+    return services
+
+
 def play(script, *, patient):
     """Everything taken, as (time, services), and when each service last changed. ``patient``: looks only when due."""
     coalescer, now, taken, changed = Coalescer(INTERVAL), 0, [], {}
@@ -24,10 +32,10 @@ def play(script, *, patient):
             coalescer.add(service)
             changed[service] = now
         if not patient or coalescer.due_in(now) == 0:
-            taken.append((now, coalescer.take(now)))
+            taken.append((now, take(coalescer, now)))
     rest = coalescer.due_in(now)
     if rest is not None:
-        taken.append((now + rest, coalescer.take(now + rest)))
+        taken.append((now + rest, take(coalescer, now + rest)))
     return [(at, services) for at, services in taken if services], changed
 
 
@@ -55,7 +63,7 @@ def test_no_change_waits_longer_than_the_interval(script):
         due = coalescer.due_in(now)
         if due is not None and due <= wait:
             assert now + due - waiting <= INTERVAL
-            assert coalescer.take(now + due)
+            assert take(coalescer, now + due)
             waiting = None
         now += wait
         if service:
@@ -68,13 +76,13 @@ def test_the_first_change_does_not_wait():
     coalescer.add("a")
 
     assert coalescer.due_in(0) == 0
-    assert coalescer.take(0) == ["a"]
+    assert take(coalescer, 0) == ["a"]
 
 
 def test_a_change_after_a_quiet_time_does_not_wait():
     coalescer = Coalescer(INTERVAL)
     coalescer.add("a")
-    coalescer.take(0)
+    take(coalescer, 0)
     coalescer.add("a")
 
     assert coalescer.due_in(INTERVAL) == 0
@@ -83,27 +91,27 @@ def test_a_change_after_a_quiet_time_does_not_wait():
 def test_a_change_inside_the_interval_waits_for_its_end():
     coalescer = Coalescer(INTERVAL)
     coalescer.add("a")
-    coalescer.take(0)
+    take(coalescer, 0)
     coalescer.add("a")
 
     assert coalescer.due_in(4) == 6
-    assert coalescer.take(4) == []
-    assert coalescer.take(10) == ["a"]
+    assert take(coalescer, 4) == []
+    assert take(coalescer, 10) == ["a"]
 
 
 def test_nothing_is_due_when_nothing_changed():
     coalescer = Coalescer(INTERVAL)
 
     assert coalescer.due_in(0) is None
-    assert coalescer.take(0) == []
+    assert take(coalescer, 0) == []
 
 
 def test_an_empty_look_costs_the_next_change_no_time():
     coalescer = Coalescer(INTERVAL)
-    coalescer.take(0)
+    take(coalescer, 0)
     coalescer.add("a")
 
-    assert coalescer.take(1) == ["a"]
+    assert take(coalescer, 1) == ["a"]
 
 
 def test_several_changes_of_one_service_are_one():
@@ -111,13 +119,13 @@ def test_several_changes_of_one_service_are_one():
     for service in ("b", "a", "b"):
         coalescer.add(service)
 
-    assert coalescer.take(0) == ["b", "a"]
+    assert take(coalescer, 0) == ["b", "a"]
 
 
 def test_without_an_interval_every_change_is_due_at_once():
     coalescer = Coalescer(0)
     coalescer.add("a")
-    coalescer.take(5)
+    take(coalescer, 5)
     coalescer.add("a")
 
     assert coalescer.due_in(5) == 0
@@ -126,33 +134,52 @@ def test_without_an_interval_every_change_is_due_at_once():
 def test_the_next_publish_waits_for_those_that_can_be_expected_to_confirm_the_last():
     coalescer = Coalescer(0.2, patience=1)
     coalescer.add("a")
-    assert coalescer.take(0) == ["a"]
+    assert take(coalescer, 0) == ["a"]
     coalescer.ordered("first", ["edge1", "edge2"], 0)
     coalescer.add("a")
-    assert coalescer.take(0.5) == []
+    assert take(coalescer, 0.5) == []
     coalescer.confirmed("first", "edge1")
     coalescer.confirmed("another", "edge2")
     assert coalescer.due_in(0.5) == 0.5
     coalescer.confirmed("first", "edge2")
-    assert coalescer.take(0.5) == ["a"]
+    assert take(coalescer, 0.5) == ["a"]
 
 
 @pytest.mark.field_failure("one bad edge holds up all")
 def test_an_edge_that_never_confirms_delays_the_others_for_a_short_while_only():
     coalescer = Coalescer(0.2, patience=1)
     coalescer.add("a")
-    coalescer.take(0)
+    take(coalescer, 0)
     coalescer.ordered("first", ["edge1"], 0)
     coalescer.add("a")
     assert coalescer.due_in(0.25) == 0.75
-    assert coalescer.take(1) == ["a"]
+    assert take(coalescer, 1) == ["a"]
 
 
 def test_confirmations_never_bring_two_publishes_closer_than_the_interval():
     coalescer = Coalescer(0.2)
     coalescer.add("a")
-    coalescer.take(0)
+    take(coalescer, 0)
     coalescer.ordered("first", ["edge1"], 0)
     coalescer.confirmed("first", "edge1")
     coalescer.add("a")
     assert coalescer.due_in(0.05) == 0.2 - 0.05
+
+
+def test_what_could_not_be_sent_stays_due():
+    coalescer = Coalescer(INTERVAL)
+    coalescer.add("a")
+    assert coalescer.due(0) == ["a"]
+    coalescer.add("b")
+    assert coalescer.due_in(1) == 0
+    assert take(coalescer, 1) == ["a", "b"]
+
+
+def test_what_is_frozen_waits_until_it_is_not_and_holds_nothing_up():
+    coalescer = Coalescer(INTERVAL)
+    for service in "ab":
+        coalescer.add(service)
+    assert take(coalescer, 0, frozen={"a"}) == ["b"]
+    assert coalescer.due_in(0, frozen={"a"}) is None
+    assert coalescer.due_in(0) == INTERVAL
+    assert take(coalescer, INTERVAL) == ["a"]

@@ -196,6 +196,35 @@ def test_an_outbox_that_fails_loses_no_order(world):
     assert world.steps == ["store", "order", "ring"]
 
 
+def test_a_resync_that_cannot_be_ordered_is_tried_again_and_is_a_resync_still():
+    world = World(resync=600)
+    world.say(listed(OLD))
+    world.cache.broken, world.cache.broken_key = {"store"}, "outbox"
+    world.run(605)
+    world.cache.broken = set()
+    world.journal.clear()
+    world.run(2)
+
+    assert [(kind, lane) for kind, lane in world.journal if kind == "order"] == [("order", "state")]
+
+
+def test_a_ring_that_cannot_be_ordered_is_tried_again_every_second_by_the_same_lane(caplog):
+    world = World()
+    world.fleet = ["edge1", "edge2"]
+    world.say(listed(OLD))
+    world.confirm("edge1", lane="state")
+    world.say(applied(NEW))
+    world.cache.broken, world.cache.broken_key = {"store"}, "outbox"
+    world.run(60)
+    said_too_early = "rung again" in caplog.text
+    world.cache.broken = set()
+    world.journal.clear()
+    world.run(2)
+
+    assert not said_too_early
+    assert {(order["lane"], order["tgt"]) for order in world.orders} >= {("hot", "edge1"), ("state", "edge2")}
+
+
 def test_a_store_that_fails_for_a_day_is_tried_about_once_a_second(world):
     tries = []
     world.start()
