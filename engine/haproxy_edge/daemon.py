@@ -13,6 +13,7 @@ import queue
 import random
 import threading
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -46,6 +47,8 @@ _FLEET_EVERY = 10.0
 _LOOK_EVERY = 2.0
 # seconds after which a report is written although nothing changed: its age is the engine's pulse
 _REPORT_EVERY = 30.0
+# seconds a look from another thread waits for a cycle that may hang in the store; then it gets what was known last
+_LOOK_WAITS = 1.0
 
 
 @dataclass(frozen=True)
@@ -97,6 +100,7 @@ class Daemon:
         self._forget()
         self.inbox: queue.SimpleQueue[tuple[Watch, Change] | Ack] = queue.SimpleQueue()
         self.freshness: dict[Watch, Freshness] = {}
+        self._shown, self._shown_history = self._report(), list[dict[str, Any]]()
 
     def run_cycle(self) -> None:
         """Wait for news or for something to fall due, then act on all of it."""
@@ -110,14 +114,28 @@ class Daemon:
             self._act()
 
     def report(self) -> dict[str, Any]:
-        """What is known now, in the shape of `report`; from any thread."""
-        with self._lock:
-            return self._report()
+        """What is known now, in the shape of `report`, or was when the cycle last stood still; from any thread."""
+        with self._still() as still:
+            if still:
+                self._shown = self._report()
+        return self._shown
 
     def history(self, most: int) -> list[dict[str, Any]]:
-        """The last changes, oldest first, as they stand in the store; from any thread."""
-        with self._lock:
-            return [asdict(row) for row in self._history.rows[-most:]]
+        """The last changes, oldest first, as they stand in the store; else as `report`."""
+        with self._still() as still:
+            if still:
+                self._shown_history = [asdict(row) for row in self._history.rows[-most:]]
+        return self._shown_history[-most:]
+
+    @contextmanager
+    def _still(self) -> Iterator[bool]:
+        """No cycle runs meanwhile; False when one does not come to its end."""
+        still = self._lock.acquire(timeout=_LOOK_WAITS)
+        try:
+            yield still
+        finally:
+            if still:
+                self._lock.release()
 
     def _forget(self) -> None:
         """What another engine may have written since is read anew when it is this one's turn."""
@@ -332,7 +350,7 @@ class Daemon:
         if now >= self._keep_at:
             self._keep_at = now + _LOOK_EVERY
             self._orders.count_taken()
-            latest = self._report()
+            latest = self._shown = self._report()
             late = now >= self._reported_at + _REPORT_EVERY
             if late or self._reported is None or not report.unchanged(self._reported, latest):
                 self._store.save_report(cluster, latest)

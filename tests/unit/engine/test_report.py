@@ -150,6 +150,18 @@ def test_a_quiet_minute_writes_it_twice_and_nothing_else(world):
     assert len(written) == 2
 
 
+def test_a_cycle_that_hangs_in_the_store_does_not_take_report_and_history_with_it(world, monkeypatch):
+    monkeypatch.setattr("haproxy_edge.daemon._LOOK_WAITS", 0.0)
+    before, history, seen = world.daemon.report(), world.daemon.history(9), []
+    store = world.cache.store
+    world.cache.store = lambda *given: (seen.append((world.daemon.report(), world.daemon.history(9))), store(*given))
+    world.run(1)
+    world.say(applied(NEW))
+
+    assert seen[0] == (before, history)
+    assert world.daemon.report()["services"] != before["services"]
+
+
 def test_it_is_plain_enough_for_json(world):
     assert json.loads(json.dumps(world.daemon.report())) == world.daemon.report()
 
