@@ -214,7 +214,9 @@ class Daemon:
 
     def _is_my_turn(self) -> bool:
         if self._lease is None or self._lease.look():
+            self._alarms.begin()
             return True
+        self._alarms.end()
         if self._begun:
             self._forget()
             self._services.read_again()

@@ -178,6 +178,7 @@ class World:
         self.cache = FakeCache(self.journal)
         self.bus = FakeBus(self.journal, Outbox(self.cache))
         self.fleet = []
+        self.lease = None
         self.inbox = Inbox()
         self.set_back = 0.0
         self.store = Store(self.cache)
@@ -196,6 +197,7 @@ class World:
             clocks,
             fleet=lambda: list(self.fleet),
             forgeries=self.forgeries,
+            lease=self.lease,
         )
         self.daemon.inbox = self.inbox
 

@@ -7,9 +7,10 @@ import subprocess
 
 import pytest
 from haproxy_edge.lease import BEAT, PATIENCE, SETTLE, Identity, Lease, started
+from haproxy_edge.reflector import Condition
 from haproxy_edge.store import Store, StoreError
 
-from tests.unit.engine.material import WALL, FakeCache
+from tests.unit.engine.material import OLD, SERVICE, WALL, FakeCache, World, listed
 
 
 class Machine:
@@ -199,3 +200,61 @@ def test_a_process_that_was_killed_is_gone_before_its_parent_has_looked():
 
     assert started(child.pid) is None
     child.wait()
+
+
+class Turn:
+    """A lease that is held when the test says so."""
+
+    look_at = float("-inf")
+
+    def __init__(self, held):
+        self.held = held
+
+    def look(self):
+        return self.held
+
+
+@pytest.fixture
+def waiting():
+    """An engine that waits for its turn."""
+    world = World()
+    world.lease = Turn(held=False)
+    world.start()
+    return world
+
+
+def test_an_engine_that_waits_fires_no_warning(waiting):
+    waiting.say(Condition("http-403", "forbidden"), listed())
+
+    assert (waiting.bus.warnings, waiting.journal) == ([], [])
+    assert "forbidden" in {condition.message for condition in waiting.daemon._alarms.conditions.values()}
+
+
+def test_when_its_turn_comes_it_warns_once_of_what_still_holds(waiting):
+    waiting.say(Condition("http-403", "forbidden"))
+    waiting.say(Condition("http-500", "broken"))
+    waiting.lease.held = True
+    waiting.say()
+    waiting.say(Condition("timeout", "silent"))
+    waiting.say()
+
+    assert waiting.bus.conditions(SERVICE) == ["http-500", "timeout"]
+
+
+def test_what_was_over_before_its_turn_came_is_no_warning(waiting):
+    waiting.say(Condition("http-403", "forbidden"))
+    waiting.say(Condition("ok", "following"))
+    waiting.lease.held = True
+    waiting.say(listed(OLD))
+
+    assert waiting.bus.warnings == []
+
+
+def test_one_that_lost_its_turn_warns_no_more(waiting):
+    waiting.lease.held = True
+    waiting.say(listed(OLD))
+    waiting.lease.held = False
+    waiting.say()
+    waiting.say(Condition("http-403", "forbidden"))
+
+    assert waiting.bus.warnings == []
