@@ -74,6 +74,7 @@ def _edge(number: int, services: list[str], generation: int, now: float) -> dict
     return {
         "behind_since": now - 40 if late else None,
         "applied": dict.fromkeys(services, generation - 1000 * late),
+        "lacks": services if late else [],
         "lane": "hot",
         "reload": {"at": now - 86400, "reason": "frontends, settings or server flags changed"},
         "problems": [],

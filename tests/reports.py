@@ -48,6 +48,7 @@ def edge(**changed: Any) -> dict[str, Any]:
     row = {
         "behind_since": None,
         "applied": {TRAEFIK: GENERATION},
+        "lacks": [],
         "lane": "hot",
         "reload": None,
         "problems": [],

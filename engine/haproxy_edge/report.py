@@ -127,13 +127,15 @@ def service_row(snapshot: Snapshot | None, held: Held | None, refused: Iterable[
 
 
 def edge_row(edge: Edge, cluster: str) -> dict[str, Any]:
-    """One edge of the fleet; ``heard_at`` None: it never confirmed anything."""
+    """One edge of the fleet; ``heard_at`` None: it never confirmed anything. ``lacks``: services whose content it has
+    not confirmed, whatever their number is."""
     record = edge.record
     serves = record.serves if record else {}
     mine = {key.partition(" ")[2]: one[0] for key, one in serves.items() if key.partition(" ")[0] == cluster}
     return {
         "behind_since": edge.behind_since,
         "applied": mine,
+        "lacks": edge.lacks_of(cluster),
         "lane": record.lane if record else None,
         "reload": asdict(record.reload) if record and record.reload else None,
         "problems": list(record.problems) if record else [],

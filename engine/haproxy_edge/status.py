@@ -12,8 +12,6 @@ from typing import Any
 
 # seconds: the engine writes its report at least every 30
 OLD_AFTER = 75.0
-# seconds without contact until a view counts as stale, where the engine does not say: its longest silence and some
-_STALE_AFTER = 150.0
 
 
 def status(
@@ -92,10 +90,10 @@ def _services(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[d
     contact = {
         service: watch.get("last_contact") for watch in report.get("watches", ()) for service in watch["services"]
     }
-    stale_after = float((report.get("options") or {}).get("stale_after") or _STALE_AFTER)
+    stale_after, edges = float(report["options"]["stale_after"]), report.get("edges") or {}
     for service, row in (report.get("services") or {}).items():
-        serving = _serving(report, service)
-        behind = sorted(edge for edge, applied in serving.items() if applied < row["generation"])
+        serving = {edge for edge, told in edges.items() if service in (told.get("applied") or {})}
+        behind = sorted(edge for edge, told in edges.items() if service in (told.get("lacks") or ()))
         age = _age(contact.get(service), now)
         held_for = _age(row.get("held_since"), now)
         yield {
@@ -111,7 +109,7 @@ def _services(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[d
             "held_for": held_for,
             "behind": behind,
             "served_by": len(serving),
-            "edges": set(serving),
+            "edges": serving,
         }
 
 
@@ -123,25 +121,16 @@ def _service_state(row: Mapping[str, Any], *, age: float | None, stale_after: fl
     return "behind" if behind else "ok"
 
 
-def _serving(report: Mapping[str, Any], service: str) -> dict[str, int]:
-    edges = (report.get("edges") or {}).items()
-    return {edge: row["applied"][service] for edge, row in edges if service in (row.get("applied") or {})}
-
-
 def _edges(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[dict[str, Any]]:
-    services = report.get("services") or {}
     for edge, row in (report.get("edges") or {}).items():
-        applied = dict(row.get("applied") or {})
         reload = row.get("reload") or None
         yield {
             "cluster": cluster,
             "edge": edge,
             "state": "ok" if row.get("behind_since") is None else "behind",
             "behind_for": _age(row.get("behind_since"), now),
-            "behind_in": sorted(
-                name for name, at in applied.items() if name in services and at < services[name]["generation"]
-            ),
-            "applied": applied,
+            "behind_in": sorted(row.get("lacks") or ()),
+            "applied": dict(row.get("applied") or {}),
             "lane": row.get("lane"),
             "reload": reload and {"ago": _age(reload.get("at"), now), "reason": reload.get("reason")},
             "error": _error(row),

@@ -64,6 +64,10 @@ class Edge:
         """What it has lacked longest."""
         return min(self.lacks.items(), key=lambda lack: lack[1].since.steady, default=None)
 
+    def lacks_of(self, cluster: str) -> list[str]:
+        """The services whose content it has not confirmed."""
+        return sorted(key.partition(" ")[2] for key in self.lacks if key.startswith(f"{cluster} "))
+
     @property
     def behind_since(self) -> float | None:
         """Wall time; None: it lacks nothing."""

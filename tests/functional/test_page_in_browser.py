@@ -117,7 +117,11 @@ def test_it_says_that_all_is_well(shown):
 
 def test_who_is_behind_stands_first_and_is_named(shown):
     shown.report["edges"]["edge2"] = reports.edge(
-        behind_since=NOW - 65, applied={TRAEFIK: 1}, problems=["haproxy: missing port"], state_needed="bind changed"
+        behind_since=NOW - 65,
+        applied={TRAEFIK: 1},
+        lacks=[TRAEFIK],
+        problems=["haproxy: missing port"],
+        state_needed="bind changed",
     )
     shown.history = [reports.change(edges={"edge1": 0.12}, waiting=["edge2"])]
     shown.open()

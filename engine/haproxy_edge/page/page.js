@@ -235,7 +235,7 @@ function drawEdges(report) {
   replace(byId("edge-rows"), Object.entries(report.edges).sort(order).map(([name, edge]) => row(name, titles, [
     name, edgeState(edge), ago(edge.heard_at),
     edge.heard_at === null ? "" : make("span", "work", `${edge.lane || "?"} lane, ${span((edge.ms || 0) / 1000)}`),
-    reloadOf(edge), notesOf(edge, report),
+    reloadOf(edge), notesOf(edge),
   ])));
 }
 
@@ -249,15 +249,12 @@ function reloadOf(edge) {
   return edge.reload ? make("span", "", ago(edge.reload.at), `: ${edge.reload.reason}`) : make("span", "quiet", "none known");
 }
 
-function notesOf(edge, report) {
-  const older = Object.entries(edge.applied || {}).filter(([service, generation]) => {
-    const stored = report.services[service]?.generation;
-    return isLate(edge) && stored && generation < stored;
-  });
+function notesOf(edge) {
+  const older = isLate(edge) ? edge.lacks || [] : [];
   const notes = [
     ...(edge.problems || []),
     ...(edge.state_needed ? [`needs the state lane: ${edge.state_needed}`] : []),
-    ...older.map(([service, generation]) => `${service} is of ${clock(generation / 1000)}`),
+    ...older.map((service) => `${service} is of ${clock(edge.applied[service] / 1000)}`),
   ];
   return notes.length ? make("span", "notes", notes.join("; ")) : "";
 }

@@ -28,6 +28,7 @@ def test_it_says_of_every_edge_what_it_applied_and_since_when_it_is_behind(world
     assert edges["edge1"] == {
         "behind_since": None,
         "applied": {SERVICE: snapshot.generation},
+        "lacks": [],
         "lane": "state",
         "reload": None,
         "problems": [],
@@ -40,6 +41,16 @@ def test_it_says_of_every_edge_what_it_applied_and_since_when_it_is_behind(world
         None,
         {},
     )
+
+
+def test_an_edge_lacks_what_it_has_not_confirmed_and_nothing_of_the_same_content_under_another_number(world):
+    world.confirm("edge1", lane="edge", digest="sha256:of another day", generation=2**42)
+    behind = world.daemon.report()["edges"]["edge1"]
+    world.confirm("edge1", generation=1, lane="state")
+    right = world.daemon.report()["edges"]["edge1"]
+
+    assert (behind["lacks"], behind["behind_since"]) == ([SERVICE], world.wall())
+    assert (right["lacks"], right["behind_since"], right["applied"]) == ([], None, {SERVICE: 1})
 
 
 def test_it_says_of_every_service_what_the_store_has(world):

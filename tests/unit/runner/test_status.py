@@ -24,7 +24,7 @@ def test_a_fleet_in_step_is_all_right():
 def test_who_is_behind_comes_first_and_longest_first():
     edges = {
         "a": reports.edge(),
-        "b": reports.edge(behind_since=NOW - 10, applied={TRAEFIK: GENERATION - 1}),
+        "b": reports.edge(behind_since=NOW - 10, lacks=[TRAEFIK]),
         "c": reports.edge(behind_since=NOW - 90, problems=["haproxy.bind: refused"]),
     }
     rows = shown(report(edges=edges))
@@ -38,6 +38,11 @@ def test_who_is_behind_comes_first_and_longest_first():
 def test_an_edge_that_was_never_heard_says_so():
     rows = shown(report(edges={"new": reports.edge(behind_since=NOW, heard_at=None, applied={})}))
     assert (rows["edges"][0]["heard"], rows["edges"][0]["error"]) == (None, "never heard of it")
+
+
+def test_an_older_number_of_the_same_content_is_not_behind():
+    rows = shown(report(edges={"edge1": reports.edge(applied={TRAEFIK: GENERATION - 1})}))
+    assert ([row["state"] for row in [*rows["services"], *rows["edges"]]], retcode(rows)) == (["ok", "ok"], 0)
 
 
 def test_a_view_without_contact_is_stale():
@@ -64,7 +69,7 @@ def test_an_old_report_is_shown_with_its_age_as_a_problem():
 
 
 def test_one_edge_is_shown_with_its_services_and_others_do_not_count():
-    edges = {"a": reports.edge(), "b": reports.edge(behind_since=NOW - 10, applied={TRAEFIK: 1})}
+    edges = {"a": reports.edge(), "b": reports.edge(behind_since=NOW - 10, lacks=[TRAEFIK])}
     rows = shown(report(edges=edges), only="a")
     assert ([row["edge"] for row in rows["edges"]], retcode(rows)) == (["a"], 0)
     assert retcode(shown(report(edges=edges), only="b")) == 1
