@@ -23,13 +23,14 @@ from haproxy_edge.alarms import Alarms
 from haproxy_edge.coalesce import Coalescer
 from haproxy_edge.forgeries import Forgeries
 from haproxy_edge.history import History
+from haproxy_edge.holding import Held
 from haproxy_edge.lease import Lease
 from haproxy_edge.options import Options
 from haproxy_edge.ordering import Bus, Orders
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.records import Lane
 from haproxy_edge.reflector import Change, Freshness, Watch
-from haproxy_edge.report import Counters, Held
+from haproxy_edge.report import Counters
 from haproxy_edge.services import Services
 from haproxy_edge.staleness import Staleness
 from haproxy_edge.store import Store, StoreError
@@ -375,10 +376,8 @@ class Daemon:
         )
 
     def _why_held(self, service: str) -> Held | None:
-        held, stale = self._services.why_held(service), self._staleness.since(service)
-        if held is None and stale is not None:
-            held = STALE, stale
-        return Held(*held) if held else None
+        stale = self._staleness.since(service)
+        return self._services.why_held(service) or (None if stale is None else Held(STALE, stale))
 
 
 def _spread(seconds: float) -> float:

@@ -19,6 +19,14 @@ Verdict = Literal["goes on", "held from now", "held", "over"]
 
 
 @dataclass(frozen=True)
+class Held:
+    """Why edges do not get what the cluster says: ``empty``, ``outside``, ``frozen`` or ``stale``; wall time."""
+
+    reason: str
+    since: float
+
+
+@dataclass(frozen=True)
 class _Empty:
     steady: float
     wall: float
@@ -50,14 +58,14 @@ class Holding:
         else:
             self._outside.setdefault(service, wall)
 
-    def why(self, service: str) -> tuple[str, float] | None:
-        """The reason that counts, and since when (wall time)."""
+    def why(self, service: str) -> Held | None:
+        """The reason that counts."""
         frozen = self.is_frozen(service)
         if frozen:
-            return FROZEN, frozen.since
+            return Held(FROZEN, frozen.since)
         if service in self._outside:
-            return OUTSIDE, self._outside[service]
-        return (EMPTY, self._empty[service].wall) if service in self._empty else None
+            return Held(OUTSIDE, self._outside[service])
+        return Held(EMPTY, self._empty[service].wall) if service in self._empty else None
 
     def over(self, now: float) -> set[str]:
         """Whose grace has ended; what is frozen is looked at when it is thawed."""

@@ -15,6 +15,7 @@ from typing import Any
 
 from haproxy_edge import __version__
 from haproxy_edge.history import Convergence
+from haproxy_edge.holding import Held
 from haproxy_edge.options import Options
 from haproxy_edge.reflector import Condition, Freshness, Watch
 from haproxy_edge.snapshot import Snapshot
@@ -49,14 +50,6 @@ class Counters:
     def as_row(self) -> dict[str, dict[str, int]]:
         """By kind of count, then by what it is counted for."""
         return {name: dict(sorted(getattr(self, name).items())) for name in self.__dataclass_fields__}
-
-
-@dataclass(frozen=True)
-class Held:
-    """Why edges do not get what the cluster says: ``empty``, ``outside``, ``frozen`` or ``stale``; wall time."""
-
-    reason: str
-    since: float
 
 
 Watched = tuple[Watch, Freshness, Condition | None]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from haproxy_edge.alarms import Alarms
 from haproxy_edge.capped import capped
-from haproxy_edge.holding import Holding
+from haproxy_edge.holding import Held, Holding
 from haproxy_edge.networks import Inside, inside
 from haproxy_edge.options import Options
 from haproxy_edge.records import Frozen
@@ -51,8 +51,6 @@ class Services:
         self.changed: set[str] = set()
         self.stored: dict[str, Snapshot] = {}
         self.refused: dict[str, tuple[str, ...]] = {}
-        self.why_held = self._holding.why
-        self.graces_end = self._holding.ends
 
     def accept(self, watch: Watch, change: Change) -> None:
         """Something a watch saw; `evaluate` acts on it."""
@@ -77,6 +75,14 @@ class Services:
     def frozen(self) -> set[str]:
         """The services that are frozen."""
         return self._holding.frozen_of(self._options.services)
+
+    def why_held(self, service: str) -> Held | None:
+        """Why it keeps what it has whatever the cluster says; None: it does not."""
+        return self._holding.why(service)
+
+    def graces_end(self) -> list[float]:
+        """When to `evaluate` again for what is empty, monotonic."""
+        return self._holding.ends()
 
     def refused_by_edge(self, service: str, generation: int) -> None:
         """An edge has that generation with other content: ours is issued above it."""
