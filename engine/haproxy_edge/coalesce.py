@@ -1,8 +1,9 @@
 """Spacing of publishes: the first change at once, further ones when the edges are ready for them, the last one always.
 
-Ready is who has confirmed the publish before, for a short while at most: on hosts that are slower than the changes,
-jobs would pile up otherwise, each making the next slower still. Pure: it is told the time and says when to act. It
-holds names of what changed, never content, so what goes out is always the newest. What is frozen waits until it is not.
+Ready is who has confirmed the publish before, where that was one of the hot lane, for a short while at most: on hosts
+that are slower than the changes, jobs would pile up otherwise, each making the next slower still. Pure: it is told the
+time and says when to act. It holds names of what changed, never content, so what goes out is always the newest. What is
+frozen waits until it is not.
 """
 
 from __future__ import annotations
