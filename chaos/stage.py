@@ -192,7 +192,7 @@ class Stage:
 
     def worker(self) -> int:
         """The process id of the engine that holds the lease; with two of them, the one that works."""
-        holder = self.lab.master.store.holder("default")
+        holder = self.lab.master.store.leaseholder("default")
         if holder is None:
             raise LabError("no engine holds the lease")
         return holder.pid

@@ -16,7 +16,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from haproxy_edge.records import Holder
+from haproxy_edge.records import Leaseholder
 from haproxy_edge.said import Said
 from haproxy_edge.store import Store, StoreError
 
@@ -81,7 +81,7 @@ class Lease:
         self._steady = steady
         self._wall = wall
         self._started_of = started_of
-        self._seen: Holder | None = None
+        self._seen: Leaseholder | None = None
         self._seen_at = 0.0
         self._said = Said()
         self._unreadable_since = float("inf")
@@ -110,10 +110,10 @@ class Lease:
         self.held = mine
         return mine
 
-    def _holder(self, now: float) -> Holder | None:
+    def _holder(self, now: float) -> Leaseholder | None:
         """A row that stays unreadable is damaged, not a holder's; a store that is, takes no new one either."""
         try:
-            holder = self._store.holder(self._cluster)
+            holder = self._store.leaseholder(self._cluster)
         except StoreError:
             self._unreadable_since = min(self._unreadable_since, now)
             if now - self._unreadable_since < PATIENCE:
@@ -124,10 +124,10 @@ class Lease:
 
     def _write(self) -> None:
         self._beat += 1
-        me = Holder(self._me.token, self._me.host, self._me.pid, self._me.start, self._beat, self._wall())
-        self._store.save_holder(self._cluster, me)
+        me = Leaseholder(self._me.token, self._me.host, self._me.pid, self._me.start, self._beat, self._wall())
+        self._store.save_leaseholder(self._cluster, me)
 
-    def _is_free(self, holder: Holder, now: float) -> bool:
+    def _is_free(self, holder: Leaseholder, now: float) -> bool:
         # a pid can be looked up only where it was given: in the same namespace, since the same boot
         place = self._me.start.partition(" ")[0]
         comparable = bool(place) and holder.start.startswith(f"{place} ")
@@ -138,7 +138,7 @@ class Lease:
             self._seen, self._seen_at = beat, now
         return now - self._seen_at >= PATIENCE
 
-    def _say_waiting(self, holder: Holder) -> None:
+    def _say_waiting(self, holder: Leaseholder) -> None:
         if self.held:
             log.error("%s: another engine has taken over while this one stood still; it waits", self._cluster)
         if self._said.is_new(self._cluster, holder.token):

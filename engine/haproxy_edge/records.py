@@ -136,7 +136,7 @@ class Frozen:
 
 
 @dataclass(frozen=True)
-class Holder:
+class Leaseholder:
     """The engine that works for a cluster. ``start`` tells processes of one ``pid`` apart; ``beat`` only grows."""
 
     token: str

@@ -14,7 +14,7 @@ from dataclasses import asdict
 from typing import Any, Protocol
 
 from haproxy_edge.ack import mark_of
-from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Holder
+from haproxy_edge.records import ChangeRecord, EdgeRecord, Frozen, Leaseholder
 from haproxy_edge.said import Said
 from haproxy_edge.snapshot import Snapshot
 
@@ -169,16 +169,16 @@ class Store:
         """Replaces it."""
         self._cache.store(_engine(cluster), "report", report)
 
-    def holder(self, cluster: str) -> Holder | None:
+    def leaseholder(self, cluster: str) -> Leaseholder | None:
         """The engine that works for the cluster; None when there is none, or its row makes no sense."""
         row = self._cache.fetch(_engine(cluster), "lease")
         try:
-            return Holder(**row) if row else None
+            return Leaseholder(**row) if row else None
         except TypeError as error:
             log.warning("%s: the engine's lease cannot be read and is taken as free: %s", cluster, error)
             return None
 
-    def save_holder(self, cluster: str, holder: Holder) -> None:
+    def save_leaseholder(self, cluster: str, holder: Leaseholder) -> None:
         """Replaces it."""
         self._cache.store(_engine(cluster), "lease", asdict(holder))
 
