@@ -143,7 +143,8 @@ class Tracker:
             if known is None and edge.record:
                 # a former process gave it its time already
                 edge.due = now
-        self._absent.update({name: edge.record for name, edge in before.items() if edge.record})
+        gone = {name: edge.record.behind(edge.behind_since) for name, edge in before.items() if edge.record}
+        self._absent.update(gone)
 
     def forget(self) -> list[str]:
         """Those that have been away for `REMEMBERED_FOR`: their records may go; if they return, they are new."""

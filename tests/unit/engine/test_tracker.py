@@ -240,6 +240,17 @@ def test_a_new_process_knows_who_is_right_and_rings_who_is_not_at_once():
     assert made.edges()["edge2"].behind_since == WALL - 60
 
 
+def test_an_edge_that_was_right_when_it_went_is_behind_since_it_is_back():
+    now = 0.0
+    made = tracker("edge1", records={"edge1": record(OLD, behind_since=WALL - 60)}, wall=lambda: WALL + now)
+    made.confirmed(ack("edge1"), 1.0)
+    made.expect([], 2.0)
+    made.stored(SERVICE, *NEWER, 3.0)
+    now = 4.0
+    made.expect(["edge1"], now)
+    assert made.edges()["edge1"].behind_since == WALL + 4
+
+
 def test_what_a_new_process_shall_know_is_what_was_confirmed_and_who_was_rung():
     made = tracker("edge1", "edge2", "edge3")
     made.confirmed(ack("edge1"), 1.0)
