@@ -12,9 +12,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.functional.install.tried import masterless
+
 ROOT = Path(__file__).parents[3]
 PAGE = ROOT / "docs/install.md"
-SALT_CALL = "from salt.scripts import salt_call; salt_call()"
 TAG = "v1"
 WHO = ["-c", "user.name=a", "-c", "user.email=a@localhost"]
 
@@ -48,12 +49,10 @@ def documented(remote):
 
 @pytest.fixture
 def call(repository, tmp_path):
-    own = {name: str(tmp_path / name) for name in ("cachedir", "extension_modules", "pki_dir", "sock_dir")}
-    served = documented(f"file://{repository}")
-    (tmp_path / "minion").write_text(yaml.safe_dump({**served, **own, "file_client": "local", "id": "edge1"}))
+    minion = masterless(tmp_path, documented(f"file://{repository}"))
 
     def call(*command):
-        line = [sys.executable, "-c", SALT_CALL, "-c", str(tmp_path), "--out=json", "--log-file=/dev/null", *command]
+        line = [sys.executable, *minion, *command]
         quiet = {**os.environ, "PYTHONWARNINGS": "ignore"}
         done = subprocess.run(line, capture_output=True, text=True, timeout=200, check=False, env=quiet)
         assert done.returncode == 0, done.stderr + done.stdout

@@ -10,11 +10,10 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import sysconfig
 
 import pytest
 
-from tests.functional.install.test_wheel import MASTER_SIDE
+from tests.functional.install.tried import MASTER_SIDE, environment
 
 SALT_PIP = "import sys; from salt.scripts import salt_pip; sys.argv[0] = 'salt-pip'; salt_pip()"
 RELENV = "import sys, relenv.runtime as it; sys.RELENV = it.relenv_root(); sys.meta_path.insert(0, it.importer)"
@@ -25,15 +24,12 @@ EXTRAS = "extras-{}.{}".format(*sys.version_info)
 def onedir(tmp_path_factory):
     """Salt's own Python, with Salt and what it needs, and nothing of ours."""
     folder = tmp_path_factory.mktemp("onedir")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=100)
-    (folder / EXTRAS).mkdir()
-    (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "_salt_onedir_extras.pth").write_text(f"{folder / EXTRAS}\n")
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
     # not one of the tests' own packages: it brings a package "tests", and takes the folder it lies in for its root
-    command = [folder / "bin/python", "-m", "pip", "install", "-q", "--no-deps", "relenv>=0.22"]
-    subprocess.run(command, check=True, timeout=200, capture_output=True)
+    packages = environment(folder, "relenv>=0.22")
     (packages / "relenv.pth").write_text(f"{RELENV}\n")
+    (folder / EXTRAS).mkdir()
+    # before the tests' own packages, as its name makes it
+    (packages / "_salt_onedir_extras.pth").write_text(f"{folder / EXTRAS}\n")
     return folder
 
 

@@ -4,42 +4,22 @@ from __future__ import annotations
 
 import json
 import subprocess
-import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
 import pytest
 import yaml
 
+from tests.functional.install.tried import MASTER_SIDE, environment, masterless
+
 ROOT = Path(__file__).parents[3]
-SALT_CALL = "from salt.scripts import salt_call; salt_call()"
-MASTER_SIDE = """
-import json, salt.config, salt.loader
-own = {"cachedir": "%(cache)s", "sock_dir": "%(cache)s", "extension_modules": "%(cache)s/extmods"}
-opts = salt.config.master_config(None) | own
-minion = salt.config.minion_config(None) | own | {"grains": {}, "pillar": {}}
-found = {
-    "engines": "k8s_endpoints.start" in salt.loader.engines(opts, {}, {}, {}),
-    "pillar": "haproxy_edge" in salt.loader.pillars(opts, {}),
-    "modules": "haproxy_edge_outbox.take" in salt.loader.minion_mods(minion),
-    "runners": "haproxy_edge.status" in salt.loader.runner(opts),
-    "outputters": "haproxy_edge" in salt.loader.outputters(opts),
-}
-print(json.dumps(found))
-"""
 
 
 @pytest.fixture(scope="module")
 def home(wheel, tmp_path_factory):
-    """A new environment with the wheel; Salt and other dependencies are those of the tests, the project is not."""
+    """A new environment with the wheel."""
     folder = tmp_path_factory.mktemp("venv")
-    subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True, timeout=100)
-    command = [folder / "bin/python", "-m", "pip", "install", "-q", "--no-deps", "--no-index", str(wheel)]
-    subprocess.run(command, check=True, timeout=100, capture_output=True)
-    # a path in a .pth file brings packages in, but not that folder's own .pth files, nor this checkout by them
-    (packages,) = folder.glob("lib/python*/site-packages")
-    (packages / "dependencies.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    environment(folder, "--no-index", str(wheel))
     return folder
 
 
@@ -58,16 +38,9 @@ def run(home, tmp_path):
 
 @pytest.fixture
 def minion(run, tmp_path):
-    """A masterless minion that has the printed configuration and nothing of ours from elsewhere."""
-    printed = yaml.safe_load(run("haproxy-edge", "paths"))
-    own = {name: str(tmp_path / name) for name in ("cachedir", "extension_modules", "pki_dir", "sock_dir")}
-    (tmp_path / "minion").write_text(yaml.safe_dump({**printed, **own, "file_client": "local", "id": "edge1"}))
-
-    def call(*command):
-        from_salt = run("python", "-c", SALT_CALL, "-c", str(tmp_path), "--out=json", "--log-file=/dev/null", *command)
-        return json.loads(from_salt)["local"]
-
-    return call
+    """A masterless one that has the printed configuration."""
+    call = masterless(tmp_path, yaml.safe_load(run("haproxy-edge", "paths")))
+    return lambda *command: json.loads(run("python", *call, *command))["local"]
 
 
 def test_salt_finds_what_is_ours_by_the_entry_point(run, tmp_path):
