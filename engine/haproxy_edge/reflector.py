@@ -16,6 +16,7 @@ from haproxy_edge.backoff import Backoff
 from haproxy_edge.kube import ApiError, Gone
 from haproxy_edge.slices import SERVICE_LABEL, metadata_of
 
+ENDPOINTS = "EndpointsList"
 _PAGE = 500
 # seconds: a watch that lives less has proven nothing
 _SHORT = 1.0
@@ -38,9 +39,14 @@ class Watch:
     services: tuple[str, ...]
     selector: tuple[tuple[str, str], ...] = ()
 
+    @property
+    def name(self) -> str:
+        """Tells it from every other: the path it watches, and of the Endpoints of a namespace which."""
+        return f"{self.path}/{self.services[0].split('/')[1]}" if self.kind == ENDPOINTS else self.path
+
     def service_of(self, item: Mapping[str, Any]) -> str:
         """The key that an object of this watch belongs to; one that nobody asked for is a key, too."""
-        if self.kind == "EndpointsList":
+        if self.kind == ENDPOINTS:
             return self.services[0]
         labels = metadata_of(item).get("labels")
         name = labels.get(SERVICE_LABEL) if isinstance(labels, dict) else None
@@ -120,7 +126,7 @@ def _slices_watch(namespace: str, services: tuple[str, ...]) -> Watch:
 def _endpoints_watch(service: str) -> Watch:
     namespace, name = service.split("/")
     selector = (("fieldSelector", f"metadata.name={name}"),)
-    return Watch(f"/api/v1/namespaces/{namespace}/endpoints", "EndpointsList", (service,), selector)
+    return Watch(f"/api/v1/namespaces/{namespace}/endpoints", ENDPOINTS, (service,), selector)
 
 
 def watch_once(

@@ -70,7 +70,7 @@ def build(
 
     ``cycled_at``: when the engine last did all that was due and nothing failed.
     """
-    by_path = sorted(watches, key=lambda watched: watched[0].path)
+    by_name = sorted(watches, key=lambda watched: watched[0].name)
     return {
         "at": wall,
         "cycled_at": cycled_at,
@@ -78,7 +78,7 @@ def build(
         "version": __version__,
         "cluster": options.cluster,
         "options": options_row(options),
-        "watches": [watch_row(*watch, wall=wall) for watch in by_path],
+        "watches": [watch_row(*watch, wall=wall) for watch in by_name],
         "services": {service: service_row(*known) for service, known in services.items()},
         "edges": {name: edge_row(edge, options.cluster) for name, edge in edges.items()},
         "counters": counters.as_row(),
@@ -97,7 +97,7 @@ def watch_row(watch: Watch, freshness: Freshness, condition: Condition | None, *
     """One watch: how it is, and when the API last answered it."""
     heard = freshness.last_contact is not None
     return {
-        "path": watch.path,
+        "path": watch.name,
         "services": list(watch.services),
         "condition": condition.name if condition else "starting",
         "message": condition.message if condition else "the API has not answered yet",

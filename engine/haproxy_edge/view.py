@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any, NamedTuple
 
-from haproxy_edge.reflector import Applied, Change, Condition, Listed, Watch
+from haproxy_edge.reflector import ENDPOINTS, Applied, Change, Condition, Listed, Watch
 from haproxy_edge.slices import Merged, Slice, endpoints_as_slices, merge, name_of, read
 
 
@@ -48,5 +48,5 @@ class View:
 
 
 def _read(watch: Watch, item: dict[str, Any]) -> _Known:
-    slices = endpoints_as_slices(item) if watch.kind == "EndpointsList" else [item]
+    slices = endpoints_as_slices(item) if watch.kind == ENDPOINTS else [item]
     return _Known(watch.service_of(item), tuple(map(read, slices)))

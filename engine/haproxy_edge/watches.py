@@ -63,7 +63,7 @@ def start_watches(
             freshness=freshness,
             sleep=sleep,
         )
-        thread = threading.Thread(target=_pump, args=(daemon, watch, changes), name=watch.path, daemon=True)
+        thread = threading.Thread(target=_pump, args=(daemon, watch, changes), name=watch.name, daemon=True)
         thread.start()
         threads.append(thread)
     return threads
@@ -100,5 +100,5 @@ def _pump(daemon: Daemon, watch: Watch, changes: Iterator[Change]) -> None:
             daemon.inbox.put((watch, change))
     except BaseException:
         # a mistake of ours: without this line the watch would end in silence
-        log.critical("the watch of %s ended by a defect; the engine must be restarted", watch.path, exc_info=True)
+        log.critical("the watch of %s ended by a defect; the engine must be restarted", watch.name, exc_info=True)
         raise

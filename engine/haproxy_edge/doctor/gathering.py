@@ -142,7 +142,7 @@ def _path(api: kube.Api, watch: Watch) -> Path:
         next(iter(api.watch(watch.path, query)), None)
     except kube.ApiError as error:
         watch_error = f"{error.condition}: {error}"
-    return Path(watch.path, list_error, watch_error, dict(_ports_of(view, watch, there)))
+    return Path(watch.name, list_error, watch_error, dict(_ports_of(view, watch, there)))
 
 
 def _ports_of(view: View, watch: Watch, there: set[str]) -> Iterator[tuple[str, tuple[str, ...] | None]]:

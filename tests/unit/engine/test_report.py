@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 
 import pytest
-from haproxy_edge.reflector import Condition, Freshness
+from haproxy_edge.reflector import Condition, Freshness, watches_for
 from haproxy_edge.report import Counters
 
 from tests.unit.engine.material import NEW, OLD, SERVICE, WALL, World, applied, listed
@@ -96,6 +96,22 @@ def test_it_says_of_every_watch_how_it_is_and_when_the_api_last_answered(world):
             "relists": {"http-500": 1},
         }
     ]
+
+
+@pytest.mark.parametrize("slices", [True, False], ids=["slices", "endpoints"])
+def test_no_two_watches_have_one_name(slices):
+    world = World("a/one", "a/two", "b/one")
+    watches = watches_for(world.options.services, slices=slices)
+    world.daemon.freshness = {watch: Freshness(lambda: 0.0) for watch in watches}
+    paths = [watch["path"] for watch in world.daemon.report()["watches"]]
+
+    assert len(set(paths)) == len(watches)
+
+
+def test_a_watch_of_endpoints_is_called_by_the_path_of_what_it_watches():
+    (watch,) = watches_for(("a/one",), slices=False)
+
+    assert watch.name == "/api/v1/namespaces/a/endpoints/one"
 
 
 def test_it_counts_what_happened(world):
