@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any
 
 import yaml
-from haproxy_edge.records import Lane
+from haproxy_edge.options import Lane
 
 from bench.borders import Bus
 from bench.change_cost import Cost

@@ -12,11 +12,13 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from haproxy_edge.options import LANES
 from haproxy_edge.snapshot import canonical
 
 # what tells an acknowledgement from any other mapping in a return
 _MARKS = ("edge", "serves", "hmac")
-_LANES = ("hot", "state", "edge")
+# of an order, or of the edge's own accord
+_LANES = (*LANES, "edge")
 # services, problems, characters of a text, and a number: more than any edge has to say
 _MOST, _PROBLEMS, _LONGEST, _GREATEST = 1000, 50, 1000, 2**53
 

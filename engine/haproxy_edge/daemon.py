@@ -25,10 +25,9 @@ from haproxy_edge.forgeries import Forgeries
 from haproxy_edge.history import History
 from haproxy_edge.holding import Held
 from haproxy_edge.lease import Lease
-from haproxy_edge.options import Options
+from haproxy_edge.options import Lane, Options
 from haproxy_edge.ordering import Bus, Orders
 from haproxy_edge.outbox import Outbox
-from haproxy_edge.records import Lane
 from haproxy_edge.reflector import Change, Freshness, Watch
 from haproxy_edge.report import Counters
 from haproxy_edge.services import Services

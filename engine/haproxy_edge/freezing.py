@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from haproxy_edge.installed import Installed
+from haproxy_edge.installed import Installed, followed
 from haproxy_edge.records import Frozen
 from haproxy_edge.store import ALL, Store
 
@@ -48,8 +48,8 @@ def _chosen(engines: list[Installed], service: str | None) -> tuple[list[Install
     if not engines:
         return [], ["no engine k8s_endpoints of that cluster is configured: salt-run haproxy_edge.doctor"]
     chosen = [one for one in engines if service is None or (one.options and service in one.options.services)]
-    known = sorted({name for one in engines if one.options for name in one.options.services})
-    return chosen, [] if chosen else [f"{service}: no engine follows it; known are {', '.join(known) or 'none'}"]
+    known = ", ".join(followed(engines)) or "none"
+    return chosen, [] if chosen else [f"{service}: no engine follows it; known are {known}"]
 
 
 def _name(service: str | None) -> str:

@@ -7,7 +7,7 @@ One whose options are refused must never hide the others: it is listed with its 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,6 +35,11 @@ def installed(configuration: Mapping[str, Any]) -> list[Installed]:
 def clusters(configuration: Mapping[str, Any]) -> list[str]:
     """Their names, each once; the default one where no engine is configured."""
     return list(dict.fromkeys(one.cluster for one in installed(configuration))) or [DEFAULT_CLUSTER]
+
+
+def followed(engines: Iterable[Installed]) -> list[str]:
+    """The services of all of them, sorted."""
+    return sorted({service for one in engines if one.options for service in one.options.services})
 
 
 def options_now(configuration: Mapping[str, Any], given: dict[str, Any]) -> dict[str, Any]:

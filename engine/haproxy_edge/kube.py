@@ -37,11 +37,10 @@ class Gone(ApiError):
 
 @dataclass(frozen=True)
 class Timeouts:
-    """Seconds: to connect, of silence while reading, and the server's own for a watch."""
+    """Seconds: to connect, and of silence while reading."""
 
     connect: float
     read: float
-    watch: float
 
 
 class Api:
@@ -74,11 +73,11 @@ class Api:
 
     def get(self, path: str, query: Mapping[str, Any] | None = None) -> dict[str, Any]:
         """One JSON object. Raises `ApiError`."""
-        return self._whole(self._request(path, query or {}, read=self._timeouts.read), path)
+        return self._whole(self._request(path, query or {}), path)
 
     def create(self, path: str, item: Mapping[str, Any]) -> dict[str, Any]:
         """POST an object; the object that the API made of it. Raises `ApiError`."""
-        return self._whole(self._request(path, {}, read=self._timeouts.read, item=item), path)
+        return self._whole(self._request(path, {}, item=item), path)
 
     def _whole(self, response: Any, path: str) -> dict[str, Any]:
         try:
@@ -91,7 +90,7 @@ class Api:
 
     def watch(self, path: str, query: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
         """Events ``{"type", "object"}`` until the server ends the watch. Raises `ApiError`."""
-        response = self._request(path, {**query, "watch": "true"}, read=self._timeouts.read)
+        response = self._request(path, {**query, "watch": "true"})
         try:
             yield from _events(response, path)
         except ApiError:
@@ -102,9 +101,7 @@ class Api:
             # not release_conn: an unfinished watch must not go back to the pool
             response.close()
 
-    def _request(
-        self, path: str, query: Mapping[str, Any], *, read: float, item: Mapping[str, Any] | None = None
-    ) -> Any:
+    def _request(self, path: str, query: Mapping[str, Any], *, item: Mapping[str, Any] | None = None) -> Any:
         import urllib3
 
         client = self._current()
@@ -124,7 +121,7 @@ class Api:
                 headers=headers,
                 preload_content=False,
                 retries=False,
-                timeout=urllib3.Timeout(connect=self._timeouts.connect, read=read),
+                timeout=urllib3.Timeout(connect=self._timeouts.connect, read=self._timeouts.read),
             )
         except Exception as error:
             raise _connection_error(self.host, error) from error

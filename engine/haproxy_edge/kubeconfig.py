@@ -20,7 +20,7 @@ from typing import Any
 from haproxy_edge.kube import Api, ApiError, Timeouts, connect
 
 # seconds: nothing here watches
-TIMEOUTS = Timeouts(connect=5, read=30, watch=1)
+TIMEOUTS = Timeouts(connect=5, read=30)
 _NAME = "haproxy-edge"
 
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, get_args
+from typing import TYPE_CHECKING, Any, Protocol
 
-from haproxy_edge.records import Lane
+from haproxy_edge.options import LANES
 from haproxy_edge.report import RELOAD_CLASSES
 from haproxy_edge.snapshot import STATES
 from haproxy_edge.troubles import EMPTY, FROZEN, OUTSIDE, STALE
@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 Report = Mapping[str, Any]
 Sample = tuple[tuple[str, ...], float]
 
-LANES = get_args(Lane)
 HELD = (EMPTY, FROZEN, OUTSIDE, STALE)
 # known from the start, at 0: an alert on their growth would miss the first one otherwise
 RELISTS = ("dropped", "http-410", "timeout", "unreachable")
@@ -36,17 +35,17 @@ _PLAIN = re.compile(r"[a-z0-9][a-z0-9._-]{0,39}")
 
 @dataclass(frozen=True)
 class Metric:
-    """One row of the table. ``samples`` gives (label values, value) of a report at a wall time."""
+    """One row of the table. ``samples`` gives (label values, value) of a report at a wall time; None: a histogram."""
 
     name: str
     labels: tuple[str, ...]
     meaning: str
-    samples: Callable[[Report, float], Iterable[Sample]]
+    samples: Callable[[Report, float], Iterable[Sample]] | None
 
     @property
     def kind(self) -> str:
         """As Prometheus calls it."""
-        if self is CONVERGENCE:
+        if self.samples is None:
             return "histogram"
         return "counter" if self.name.endswith("_total") else "gauge"
 
@@ -134,15 +133,11 @@ def _edge_behind(report: Report, now: float) -> Iterator[Sample]:
         yield (name,), 0.0 if since is None else max(0.0, now - since)
 
 
-def _convergence(report: Report, now: float) -> Iterator[Sample]:
-    yield (), report["convergence"]["count"]
-
-
 CONVERGENCE = Metric(
     "haproxy_edge_convergence_seconds",
     (),
     "from a change seen in the cluster until the last edge confirmed it",
-    _convergence,
+    None,
 )
 TABLE: tuple[Metric, ...] = (
     Metric("haproxy_edge_engine_info", ("version",), "always 1; which engine answers", _info),
@@ -230,7 +225,7 @@ def families(report: Report, now: float) -> Iterator[Family]:
 
     cluster = report["cluster"]
     for metric in TABLE:
-        if metric is CONVERGENCE:
+        if metric.samples is None:
             yield _histogram(report["convergence"], cluster)
             continue
         make = CounterMetricFamily if metric.kind == "counter" else GaugeMetricFamily

@@ -11,12 +11,13 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import ip_network
-from typing import Any
+from typing import Any, Literal, get_args
 
 from haproxy_edge.snapshot import CLUSTER, DEFAULT_CLUSTER, SERVICE
 
 _ADDRESS = re.compile(r"(\[[0-9a-fA-F:.]+\]|[A-Za-z0-9][A-Za-z0-9.-]*):[0-9]{1,5}")
-LANES = ("hot", "state")
+Lane = Literal["hot", "state"]
+LANES = get_args(Lane)
 SOURCES = ("auto", "endpointslices", "endpoints")
 
 
@@ -42,7 +43,7 @@ class Options:
     kubeconfig: str | None
     context: str | None
     source: str
-    lane: str
+    lane: Lane
     min_interval: float
     empty_grace: float
     resync: float

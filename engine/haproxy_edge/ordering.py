@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any, Protocol
 
+from haproxy_edge.options import Lane
 from haproxy_edge.outbox import Order, Outbox, cluster_of
-from haproxy_edge.records import Lane
 from haproxy_edge.report import Counters
 from haproxy_edge.store import Store
 

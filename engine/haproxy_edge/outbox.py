@@ -13,7 +13,7 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from haproxy_edge.records import Lane
+from haproxy_edge.options import Lane
 from haproxy_edge.store import ROOT, Cache, StoreError
 
 log = logging.getLogger(__name__)

@@ -1,6 +1,7 @@
 """Where this installation keeps its states and its reactor, as configuration that a master takes as it stands.
 
-They are in the wheel, beside the package; in a checkout they are its folder ``salt``. Reads nothing but its own place.
+They are in the wheel, beside the package; in a checkout they are its folder ``salt``. It must never read anything but
+its own place, nor write a master's configuration.
 """
 
 from __future__ import annotations
@@ -29,7 +30,7 @@ engines:
   - k8s_endpoints:
       services: [kube-system/traefik]
 """
-OUTSIDE = """\
+KUBECONFIG_LINE = """\
       kubeconfig: /etc/salt/haproxy-edge.kubeconfig
 """
 
@@ -42,4 +43,4 @@ def share() -> Path:
 
 def master_configuration(*, in_cluster: bool) -> str:
     """YAML, ready for ``/etc/salt/master.d``; a master in the cluster is its pod's account and has no kubeconfig."""
-    return MASTER.format(share=share()) + ("" if in_cluster else OUTSIDE)
+    return MASTER.format(share=share()) + ("" if in_cluster else KUBECONFIG_LINE)

@@ -8,11 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any
 
 from haproxy_edge.ack import Ack
 
-Lane = Literal["hot", "state"]
 Serves = Mapping[str, tuple[int, str]]
 
 

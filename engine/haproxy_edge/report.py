@@ -21,7 +21,7 @@ from haproxy_edge.reflector import Condition, Freshness, Watch
 from haproxy_edge.snapshot import Snapshot
 from haproxy_edge.tracker import Edge
 
-# what the reason of a reload begins with, and the class it is counted under: labels have to be few
+# what stands in the reason of a reload, and the class it is counted under: labels have to be few
 RELOAD_CLASSES = {
     "frontends, settings or server flags": "configuration",
     "the running configuration is not ours": "not-ours",

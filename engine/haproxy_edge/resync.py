@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from haproxy_edge.installed import Installed
+from haproxy_edge.installed import Installed, followed
+from haproxy_edge.status import serving
 
 
 def orders_for(
@@ -24,8 +25,7 @@ def orders_for(
         return [], ["no engine k8s_endpoints with valid options is configured: salt-run haproxy_edge.doctor"]
     found = [order for one in usable if (order := _order(only, one, fleets, reports)) is not None]
     known = sorted({name for fleet in fleets.values() for name in fleet})
-    services = sorted({service for one in usable if one.options for service in one.options.services})
-    names = services if only and "/" in only else known
+    names = followed(usable) if only and "/" in only else known
     return found, [] if found else [f"{only or 'all'}: nothing to order; known are {', '.join(names) or 'none'}"]
 
 
@@ -44,17 +44,12 @@ def _order(
     elif "/" in only:
         if only not in options.services:
             return None
-        serving = _serving(reports.get(engine.cluster), only, fleet)
-        place = {"tgt": ",".join(serving), "tgt_type": "list"} if serving else whole
+        confirmed = serving(reports.get(engine.cluster) or {}, only)
+        names = [name for name in fleet if name in confirmed]
+        place = {"tgt": ",".join(names), "tgt_type": "list"} if names else whole
     elif only in fleet:
         place = {"tgt": only, "tgt_type": "list"}
     else:
         return None
     services = (only,) if only and "/" in only else options.services
     return {**place, "services": services, "cluster": engine.cluster}
-
-
-def _serving(report: Mapping[str, Any] | None, service: str, fleet: Iterable[str]) -> list[str]:
-    """The edges that confirmed to serve it; nobody when that is not known."""
-    edges = (report or {}).get("edges") or {}
-    return [name for name in fleet if service in ((edges.get(name) or {}).get("applied") or {})]

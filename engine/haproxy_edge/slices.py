@@ -26,7 +26,8 @@ Object = Mapping[str, Any]
 @dataclass(frozen=True)
 class _Candidate:
     server: Server
-    terminating: bool
+    # and not ready
+    still_serving: bool
     order: tuple[int, int, int]
 
 
@@ -225,7 +226,7 @@ def _keep_better(by_address: dict[tuple[str, int], _Candidate], candidate: _Cand
 
 def _rank(candidate: _Candidate) -> tuple[bool, bool, str, str, str]:
     server = candidate.server
-    return (server.state == "ready", candidate.terminating, server.pod, server.node, server.zone)
+    return (server.state == "ready", candidate.still_serving, server.pod, server.node, server.zone)
 
 
 def _settle(candidates: Iterable[_Candidate]) -> tuple[Server, ...]:
@@ -233,6 +234,6 @@ def _settle(candidates: Iterable[_Candidate]) -> tuple[Server, ...]:
     if any(candidate.server.state == "ready" for candidate in in_order):
         return tuple(candidate.server for candidate in in_order)
     return tuple(
-        replace(candidate.server, state="ready") if candidate.terminating else candidate.server
+        replace(candidate.server, state="ready") if candidate.still_serving else candidate.server
         for candidate in in_order
     )

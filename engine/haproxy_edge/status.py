@@ -92,7 +92,7 @@ def _services(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[d
     }
     stale_after, edges = float(report["options"]["stale_after"]), report.get("edges") or {}
     for service, row in (report.get("services") or {}).items():
-        serving = {edge for edge, told in edges.items() if service in (told.get("applied") or {})}
+        confirmed = serving(report, service)
         behind = sorted(edge for edge, told in edges.items() if service in (told.get("lacks") or ()))
         age = _age(contact.get(service), now)
         held_for = _age(row.get("held_since"), now)
@@ -108,8 +108,8 @@ def _services(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[d
             "held": row.get("held"),
             "held_for": held_for,
             "behind": behind,
-            "served_by": len(serving),
-            "edges": serving,
+            "served_by": len(confirmed),
+            "edges": confirmed,
         }
 
 
@@ -119,6 +119,12 @@ def _service_state(row: Mapping[str, Any], *, age: float | None, stale_after: fl
     if row.get("held"):
         return "held"
     return "behind" if behind else "ok"
+
+
+def serving(report: Mapping[str, Any], service: str) -> set[str]:
+    """The edges that confirmed to serve it; nobody when that is not known."""
+    edges = (report.get("edges") or {}).items()
+    return {edge for edge, told in edges if service in (told.get("applied") or {})}
 
 
 def _edges(cluster: str, report: Mapping[str, Any], now: float) -> Iterable[dict[str, Any]]:

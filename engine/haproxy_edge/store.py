@@ -25,7 +25,7 @@ ROOT = "haproxy_edge"
 ALL = "all"
 # what may become part of a path in the store: whoever forges an event chooses the name
 _MINION_ID = re.compile(r"(?!\.)[^/\\\x00-\x1f]{1,200}")
-_KEYS = f"{ROOT}/keys"
+_KEYS, _DOORBELL = f"{ROOT}/keys", f"{ROOT}/doorbell"
 
 
 class StoreError(Exception):
@@ -95,10 +95,10 @@ class Store:
 
     def doorbell_token(self) -> str:
         """What our own doorbells carry, so that others' can be counted; it opens nothing."""
-        row = self._cache.fetch(f"{ROOT}/doorbell", "token")
+        row = self._cache.fetch(_DOORBELL, "token")
         if not isinstance(row, dict) or not isinstance(row.get("token"), str):
-            self._cache.store(f"{ROOT}/doorbell", "token", {"token": secrets.token_hex(16)})
-            row = self._cache.fetch(f"{ROOT}/doorbell", "token")
+            self._cache.store(_DOORBELL, "token", {"token": secrets.token_hex(16)})
+            row = self._cache.fetch(_DOORBELL, "token")
         return str(row["token"])
 
     def known_ack_key(self, minion_id: str) -> str | None:
@@ -148,7 +148,7 @@ class Store:
 
     def history(self, cluster: str) -> list[ChangeRecord]:
         """The last changes, oldest first. What cannot be read is no history: it decides nothing."""
-        row = self._cache.fetch(f"{ROOT}/{cluster}/history", "changes")
+        row = self._cache.fetch(_history(cluster), "changes")
         try:
             return [ChangeRecord.from_row(one) for one in row["rows"]] if row else []
         except (KeyError, TypeError, ValueError) as error:
@@ -158,7 +158,7 @@ class Store:
     def save_history(self, cluster: str, changes: Iterable[ChangeRecord]) -> None:
         """Replaces it."""
         # not asdict: it copies a number for each edge of each change, which takes longer than writing them
-        self._cache.store(f"{ROOT}/{cluster}/history", "changes", {"rows": [vars(one) for one in changes]})
+        self._cache.store(_history(cluster), "changes", {"rows": [vars(one) for one in changes]})
 
     def report(self, cluster: str) -> dict[str, Any] | None:
         """The engine's last word about itself (see `report`); None when no engine ever ran."""
@@ -194,7 +194,7 @@ class Store:
 
     def frozen(self, cluster: str) -> dict[str, Frozen]:
         """What somebody holds as it is: by service (``namespace/name``), or `ALL`."""
-        bank = f"{ROOT}/{cluster}/frozen"
+        bank = _freezes(cluster)
         found = {}
         for key in self._cache.list(bank):
             try:
@@ -211,11 +211,11 @@ class Store:
 
     def freeze(self, cluster: str, service: str, frozen: Frozen) -> None:
         """Hold ``service``, or `ALL`; the engine sees it within two seconds."""
-        self._cache.store(f"{ROOT}/{cluster}/frozen", _key(service), asdict(frozen))
+        self._cache.store(_freezes(cluster), _key(service), asdict(frozen))
 
     def thaw(self, cluster: str, service: str) -> bool:
         """Let it go; False when it was not held under that name."""
-        return self._cache.flush(f"{ROOT}/{cluster}/frozen", _key(service))
+        return self._cache.flush(_freezes(cluster), _key(service))
 
 
 def _services(cluster: str) -> str:
@@ -224,6 +224,14 @@ def _services(cluster: str) -> str:
 
 def _edges(cluster: str) -> str:
     return f"{ROOT}/{cluster}/edges"
+
+
+def _history(cluster: str) -> str:
+    return f"{ROOT}/{cluster}/history"
+
+
+def _freezes(cluster: str) -> str:
+    return f"{ROOT}/{cluster}/frozen"
 
 
 def _engine(cluster: str) -> str:

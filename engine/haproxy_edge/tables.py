@@ -149,10 +149,13 @@ def _verdict(plan: Mapping[str, Any]) -> str:
     return f"{file}; {step}"
 
 
-def _render(data: Mapping[str, Any]) -> Iterator[str]:
-    # as comments, so that the whole is still a configuration
-    yield from (f"# {problem}" for problem in data["problems"])
-    yield data["text"]
+def _file(key: str) -> Callable[[Mapping[str, Any]], Iterator[str]]:
+    def lines(data: Mapping[str, Any]) -> Iterator[str]:
+        # as comments, so that the whole is still a configuration, or YAML
+        yield from (f"# {problem}" for problem in data["problems"])
+        yield data[key]
+
+    return lines
 
 
 def _doctor(data: Mapping[str, Any]) -> Iterator[str]:
@@ -166,16 +169,11 @@ def _doctor(data: Mapping[str, Any]) -> Iterator[str]:
     yield f"{count['ok']} right, {count['wrong']} wrong, {count['unknown']} could not be told; {data['seconds']} s"
 
 
-def _traefik(data: Mapping[str, Any]) -> Iterator[str]:
-    yield from (f"# {problem}" for problem in data["problems"])
-    yield data["values"]
-
-
 _VIEWS: dict[str, Callable[[Mapping[str, Any]], Iterator[str]]] = {
     "status": _status,
     "history": _history,
     "plan": _plan,
-    "render": _render,
+    "render": _file("text"),
     "doctor": _doctor,
-    "traefik_values": _traefik,
+    "traefik_values": _file("values"),
 }

@@ -13,7 +13,8 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from haproxy_edge.ack import Ack
-from haproxy_edge.records import EdgeRecord, Lane
+from haproxy_edge.options import Lane
+from haproxy_edge.records import EdgeRecord
 
 # seconds: the longest pause between two rings of one edge
 LONGEST_PAUSE = 300.0

@@ -36,14 +36,11 @@ def helm_chart_config(networks: Iterable[str], entry_points: Iterable[str] = ENT
     return _HEAD + "".join(blocks)
 
 
-def sources_told(answers: Mapping[str, Any]) -> tuple[dict[str, list[str]], list[str]]:
+def sources_told(answers: Mapping[str, Mapping[str, Any]]) -> tuple[dict[str, list[str]], list[str]]:
     """(sources by edge, problems) of what edges answered to ``haproxy_edge.sources``."""
     sources: dict[str, list[str]] = {}
     problems = []
     for edge, answer in sorted(answers.items()):
-        if not isinstance(answer, Mapping) or not isinstance(answer.get("sources"), Mapping):
-            problems.append(f"{edge}: {str(answer).strip().splitlines()[-1] if answer else 'no answer'}")
-            continue
         sources[edge] = sorted(answer["sources"])
         problems += [f"{edge}: {problem}" for problem in answer.get("problems") or ()]
         if not sources[edge]:

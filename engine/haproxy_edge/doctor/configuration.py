@@ -15,6 +15,7 @@ from haproxy_edge.doctor.facts import Facts
 from haproxy_edge.doctor.finding import Finding, advice, ok, wrong
 from haproxy_edge.event_filter import DOORBELL
 from haproxy_edge.installed import ENGINE
+from haproxy_edge.options import LANES
 
 MASTER = "master"
 # as the loader knows it, and so as ext_pillar names it
@@ -37,12 +38,11 @@ def engines_configured(facts: Facts) -> Iterator[Finding]:
             "engine-configured", MASTER, f"no {ENGINE} in 'engines'", f"add it ({_README}) and restart the master"
         )
     for engine in facts.engines:
-        name = f"cluster {engine.installed.cluster}"
         if engine.installed.options is None:
             for problem in engine.installed.problems:
-                yield wrong("engine-options", name, problem, "mend it; docs/options.md lists every option")
+                yield wrong("engine-options", engine.name, problem, "mend it; docs/options.md lists every option")
         else:
-            yield ok("engine-options", name, f"follows {', '.join(engine.installed.options.services)}")
+            yield ok("engine-options", engine.name, f"follows {', '.join(engine.installed.options.services)}")
 
 
 def ext_pillar(facts: Facts) -> Iterator[Finding]:
@@ -110,7 +110,7 @@ def reactor_files(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]
     """(doorbell's tag, path) of every SLS that a doorbell runs; the tags of a reactor may be globs."""
     for entry in configuration.get("reactor") or []:
         for pattern, files in entry.items() if isinstance(entry, Mapping) else ():
-            for lane in ("hot", "state"):
+            for lane in LANES:
                 tag = f"{DOORBELL}{lane}"
                 if fnmatch(tag, str(pattern)):
                     yield from ((tag, str(path)) for path in ([files] if isinstance(files, str) else files or []))
@@ -119,7 +119,7 @@ def reactor_files(configuration: Mapping[str, Any]) -> Iterator[tuple[str, str]]
 def lanes(facts: Facts) -> Iterable[str]:
     """The lanes that are used; the hot one unless no engine has it."""
     options = [engine.installed.options for engine in facts.engines if engine.installed.options]
-    return ["state"] if options and all(one.lane == "state" for one in options) else ["hot", "state"]
+    return ["state"] if options and all(one.lane == "state" for one in options) else LANES
 
 
 def states(facts: Facts) -> Iterator[Finding]:

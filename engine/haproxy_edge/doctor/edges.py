@@ -26,9 +26,9 @@ def target(facts: Facts) -> Iterator[Finding]:
         if options and not engine.fleet:
             found = f"no accepted minion matches {options.target} ({options.target_type})"
             mend = "salt 'edge*' grains.append roles haproxy-edge, or set the engine's 'target'"
-            yield wrong("target", f"cluster {engine.installed.cluster}", found, mend)
+            yield wrong("target", engine.name, found, mend)
         elif options:
-            yield ok("target", f"cluster {engine.installed.cluster}", f"{len(engine.fleet)} edges")
+            yield ok("target", engine.name, f"{len(engine.fleet)} edges")
     for name in sorted(set(facts.known_edges) & set(facts.keys.get("accepted") or ()) - matched):
         found = "its pillar has frontends, but no engine's target matches it, so no change is sent to it"
         yield wrong("target", name, found, f"salt {name} grains.append roles haproxy-edge, or take it out of pillar")
@@ -67,7 +67,7 @@ def modules(facts: Facts) -> Iterator[Finding]:
 
 def state_queue(facts: Facts) -> Iterator[Finding]:
     """A number of queued states makes them wait for each other for ever."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         value = seen.get("state_queue")
         if isinstance(value, int) and not isinstance(value, bool) and value:
             found = f"state_queue: {value}: with a number, queued states wait for each other"
@@ -78,7 +78,7 @@ def state_queue(facts: Facts) -> Iterator[Finding]:
 
 def haproxy_version(facts: Facts) -> Iterator[Finding]:
     """HAProxy is there and new enough."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         version = seen["haproxy"]
         if version is None:
             yield wrong("haproxy-version", name, "HAProxy is not installed", f"salt {name} state.apply haproxy")
@@ -91,7 +91,7 @@ def haproxy_version(facts: Facts) -> Iterator[Finding]:
 
 def pillar(facts: Facts) -> Iterator[Finding]:
     """Its pillar can be used, and ours is in it."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         problems = seen["pillar"]["problems"]
         yield from (wrong("pillar", name, problem, "docs/pillar.md lists every key") for problem in problems)
         if not problems and not seen["pillar"]["has_snapshots"]:
@@ -108,7 +108,7 @@ def ports(facts: Facts) -> Iterator[Finding]:
         for engine in facts.engines
         for service, found in engine.stored.items()
     }
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         for one in seen["frontends"]:
             yield _port(name, one, stored)
 
@@ -131,7 +131,7 @@ def _port(name: str, one: Mapping[str, Any], stored: Mapping[tuple[str, str], Ma
 
 def binds(facts: Facts) -> Iterator[Finding]:
     """It serves each bind, or could."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         yield from (_bind(f"{name} {bind['key']}", bind) for bind in seen["binds"])
 
 
@@ -149,7 +149,7 @@ def _bind(subject: str, bind: Mapping[str, Any]) -> Finding:
 
 def ipv6(facts: Facts) -> Iterator[Finding]:
     """A bind for IPv6 where the host has it, and only there."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         frontends = {one["key"] for one in seen["frontends"]}
         bound = [one["key"] for one in seen["binds"] if one["family"] == "ipv6" and one["key"] in frontends]
         if bound and not seen["ipv6"]:
@@ -164,7 +164,7 @@ def ipv6(facts: Facts) -> Iterator[Finding]:
 
 def serving(facts: Facts) -> Iterator[Finding]:
     """HAProxy runs with a configuration of ours."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         process, mend = seen["process"], f"salt {name} state.apply haproxy"
         if process["pid"] is None and seen["haproxy"] is not None:
             state = "it does not run, or its socket does not answer"
@@ -192,12 +192,6 @@ def _in_step(name: str, row: Mapping[str, Any], now: float, patience: float) -> 
         return ok("in-step", name, f"a change is on its way to it since {for_people(age)}")
     mend = f"mend what is wrong above; the engine tries again by itself, or: resync {name}"
     return wrong("in-step", name, f"behind for {for_people(age)}: {why or 'it has not confirmed'}", mend)
-
-
-def _examined(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for edge in facts.edges:
-        if edge.examination is not None:
-            yield edge.name, edge.examination
 
 
 CHECKS = (

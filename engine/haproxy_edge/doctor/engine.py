@@ -26,7 +26,7 @@ _OTHER = "docs/errors.md explains the condition"
 def running(facts: Facts) -> Iterator[Finding]:
     """It has reported lately, and its process is there."""
     for engine in facts.engines:
-        name = _name(engine)
+        name = engine.name
         mend = "systemctl restart salt-master, then look into the master's log for k8s_endpoints"
         if engine.problem:
             yield wrong("engine-running", name, engine.problem, "disk, owner and mode of the master's cache directory")
@@ -50,12 +50,12 @@ def current(facts: Facts) -> Iterator[Finding]:
         mend = "systemctl restart salt-master"
         if engine.report.get("version") != facts.version:
             found = f"{engine.report.get('version')} runs, {facts.version} is installed"
-            yield wrong("engine-current", _name(engine), found, mend)
+            yield wrong("engine-current", engine.name, found, mend)
         elif other:
             found = f"the configuration has another {', '.join(other)} than the engine that runs"
-            yield wrong("engine-current", _name(engine), found, mend)
+            yield wrong("engine-current", engine.name, found, mend)
         else:
-            yield ok("engine-current", _name(engine), f"version {facts.version}, options as configured")
+            yield ok("engine-current", engine.name, f"version {facts.version}, options as configured")
 
 
 def watches(facts: Facts) -> Iterator[Finding]:
@@ -75,12 +75,12 @@ def api(facts: Facts) -> Iterator[Finding]:
     """The API answers the engine's account."""
     for engine in facts.engines:
         if engine.api is None:
-            yield unknown("api-reachable", _name(engine), "not tried: its options are not valid")
+            yield unknown("api-reachable", engine.name, "not tried: its options are not valid")
         elif engine.api.error:
             condition, message = engine.api.error
-            yield wrong("api-reachable", _name(engine), f"{condition}: {message}", _mend(condition, engine.api))
+            yield wrong("api-reachable", engine.name, f"{condition}: {message}", _mend(condition, engine.api))
         else:
-            yield ok("api-reachable", _name(engine), engine.api.host)
+            yield ok("api-reachable", engine.name, engine.api.host)
 
 
 def rights(facts: Facts) -> Iterator[Finding]:
@@ -103,7 +103,7 @@ def services(facts: Facts) -> Iterator[Finding]:
         for service, ports in path.ports.items():
             namespace, _, name = service.partition("/")
             if ports is None:
-                found = f"cluster {engine.installed.cluster} has no endpoints of it"
+                found = f"{engine.name} has no endpoints of it"
                 mend = f"is the name right? kubectl -n {namespace} get service,endpointslices; else mend 'services'"
                 yield wrong("service", service, found, mend)
             elif not ports:
@@ -117,9 +117,9 @@ def held(facts: Facts) -> Iterator[Finding]:
     """What somebody, or a rule, holds as it is."""
     for engine in facts.engines:
         for service, frozen in engine.frozen.items():
-            by = getattr(frozen, "by", "") or "somebody"
-            since = for_people(max(0.0, facts.now - getattr(frozen, "since", facts.now)))
-            yield advice("held", service, f"frozen by {by} {since} ago", "salt-run haproxy_edge.thaw")
+            since = for_people(max(0.0, facts.now - frozen.since))
+            found = f"frozen by {frozen.by or 'somebody'} {since} ago"
+            yield advice("held", service, found, "salt-run haproxy_edge.thaw")
         for service, row in ((engine.report or {}).get("services") or {}).items():
             if row.get("held") and row["held"] != "frozen":
                 yield advice("held", service, f"its servers are held as they were: {row['held']}", _OTHER)
@@ -138,10 +138,6 @@ def _mend(condition: str, known: Api | None) -> str:
 def _plain(value: object) -> object:
     """As the store gives it back."""
     return list(value) if isinstance(value, tuple) else value
-
-
-def _name(engine: Engine) -> str:
-    return f"cluster {engine.installed.cluster}"
 
 
 CHECKS = (running, current, watches, api, rights, services, held)

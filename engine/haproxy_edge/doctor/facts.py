@@ -6,11 +6,12 @@ Nothing here asks or judges.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from haproxy_edge.installed import Installed
+from haproxy_edge.records import Frozen
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,15 @@ class Engine:
     alive: bool | None
     api: Api | None
     fleet: Sequence[str]
-    frozen: Mapping[str, Any] = field(default_factory=dict)
+    frozen: Mapping[str, Frozen] = field(default_factory=dict)
     # by service: port names with the number of their servers; None when the store has no snapshot of it
     stored: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)
     problem: str | None = None
+
+    @property
+    def name(self) -> str:
+        """As findings call it."""
+        return f"cluster {self.installed.cluster}"
 
 
 @dataclass(frozen=True)
@@ -74,3 +80,9 @@ class Facts:
     # minions the ext_pillar has ever given a key: they had frontends in their pillar
     known_edges: Sequence[str] = ()
     unpublished: str | None = None
+
+    def examined(self) -> Iterator[tuple[str, Mapping[str, Any]]]:
+        """(name, examination) of the edges that examined themselves."""
+        for edge in self.edges:
+            if edge.examination is not None:
+                yield edge.name, edge.examination

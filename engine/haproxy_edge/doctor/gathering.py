@@ -115,7 +115,7 @@ def _edge(name: str, answers: bool, seen: Any) -> Edge:
 
 
 def _api(options: Options) -> Api:
-    timeouts = kube.Timeouts(min(options.connect_timeout, _API), min(options.read_timeout, _API), options.watch_timeout)
+    timeouts = kube.Timeouts(min(options.connect_timeout, _API), min(options.read_timeout, _API))
     host = ""
     try:
         api = kube.connect(kubeconfig=options.kubeconfig, context=options.context, timeouts=timeouts)

@@ -16,7 +16,7 @@ _NAMED = 3
 
 def pods(facts: Facts) -> Iterator[Finding]:
     """A connection to each endpoint opens."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         found = seen["endpoints"]
         if not found["tried"]:
             yield unknown("pods", name, "no ready endpoint is known to it")
@@ -31,7 +31,7 @@ def pods(facts: Facts) -> Iterator[Finding]:
 
 def sources(facts: Facts) -> Iterator[Finding]:
     """The addresses Traefik has to trust."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         if seen["sources"]:
             yield ok("source-address", name, f"pods see it as {', '.join(sorted(seen['sources']))}")
         elif seen["endpoints"]["tried"]:
@@ -40,7 +40,7 @@ def sources(facts: Facts) -> Iterator[Finding]:
 
 def proxy_header(facts: Facts) -> Iterator[Finding]:
     """Connections through each frontend show what the pods make of the PROXY header."""
-    for name, seen in _examined(facts):
+    for name, seen in facts.examined():
         for one in seen["frontends"]:
             probes = [probe for probe in seen["probes"] if probe["frontend"] == one["name"]]
             yield _judged(f"{name} {one['key']}", one, probes, seen)
@@ -84,12 +84,6 @@ def _believed(
         return ok(check, subject, f"accepted and believed, {len(probes)} connections: {probes[0]['words']}")
     said = f"accepted, {len(probes)} connections: {probes[0]['words']}; whether the address is believed does not show"
     return ok(check, subject, f"{said}; doctor host=… with a service that shows its client tells")
-
-
-def _examined(facts: Facts) -> Iterator[tuple[str, Mapping[str, Any]]]:
-    for edge in facts.edges:
-        if edge.examination is not None:
-            yield edge.name, edge.examination
 
 
 CHECKS = (pods, sources, proxy_header)

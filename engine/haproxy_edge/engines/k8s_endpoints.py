@@ -126,5 +126,5 @@ def _usable_options(options: dict[str, Any]) -> Options:
 
 
 def _connect(options: Options) -> kube.Api:
-    timeouts = kube.Timeouts(options.connect_timeout, options.read_timeout, options.watch_timeout)
+    timeouts = kube.Timeouts(options.connect_timeout, options.read_timeout)
     return kube.connect(kubeconfig=options.kubeconfig, context=options.context, timeouts=timeouts)

@@ -17,7 +17,8 @@ from typing import Any
 
 from haproxy_edge import freezing, traefik
 from haproxy_edge.changes import newest_first
-from haproxy_edge.installed import clusters, installed
+from haproxy_edge.installed import Installed, clusters, installed
+from haproxy_edge.options import Options
 from haproxy_edge.outbox import Outbox
 from haproxy_edge.questions import Answers, ask
 from haproxy_edge.resync import orders_for
@@ -260,7 +261,7 @@ def _ask(edge: str | None, function: str, **arguments: Any) -> Answers:
     return ask(Minions(_opts()), names, function, **arguments)
 
 
-def _engines(cluster: str | None) -> list[Any]:
+def _engines(cluster: str | None) -> list[Installed]:
     return [one for one in installed(_opts()) if cluster in (None, one.cluster)]
 
 
@@ -276,7 +277,7 @@ def _ring() -> bool:
         bus.close()
 
 
-def _fleet(options: Any) -> list[str]:
+def _fleet(options: Options) -> list[str]:
     return Fleet(_opts(), options.target, options.target_type)() or []
 
 

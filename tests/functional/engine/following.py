@@ -20,8 +20,8 @@ SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
 ROLE = Path(__file__).resolve().parents[3] / "deploy" / "rbac.yaml"
 # seconds until a test gives up, and how long a connection may be silent
 PATIENCE = 60.0
-READ_TIMEOUT = 2.0
-TIMEOUTS = kube.Timeouts(connect=10, read=READ_TIMEOUT, watch=240)
+READ_TIMEOUT, WATCH_TIMEOUT = 2.0, 240.0
+TIMEOUTS = kube.Timeouts(connect=10, read=READ_TIMEOUT)
 
 
 def slice_of(*addresses, name="traefik-1", service=SERVICE):
@@ -49,7 +49,7 @@ class Follower:
         changes = forever(
             connect,
             self.watch,
-            timeout=TIMEOUTS.watch,
+            timeout=WATCH_TIMEOUT,
             backoff=Backoff(0.5, 30),
             freshness=self.freshness,
             sleep=self._sleep,

@@ -10,6 +10,7 @@ import pytest
 from haproxy_edge.changes import newest_first
 from haproxy_edge.doctor import examine
 from haproxy_edge.doctor.finding import STATES, ok
+from haproxy_edge.records import Frozen
 from haproxy_edge.status import status
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.outcome import EdgeError
@@ -52,7 +53,7 @@ def test_every_check_of_the_doctor_is_listed_and_none_that_there_is_not():
     worlds = [
         facts(),
         *(facts(**changes) for changes, _, _ in FAULTS.values()),
-        facts(**an_engine(frozen={"all": None})),
+        facts(**an_engine(frozen={"all": Frozen(NOW - 60, "me")})),
     ]
     assert set(listed("The doctor")) == {finding.check for world in worlds for finding in examine(world)}
 
