@@ -45,6 +45,8 @@ _IDLE = 60.0
 _FLEET_EVERY = 10.0
 # seconds between two looks at what is frozen and how old the views are, and between two reports that differ
 _LOOK_EVERY = 2.0
+# seconds after which a step that failed and did not fail again is well: longer than between two looks of any
+_OVER_AFTER = 30.0
 # seconds after which a report is written although nothing changed: its age is the engine's pulse
 _REPORT_EVERY = 30.0
 # seconds a look from another thread waits for a cycle that may hang in the store; then it gets what was known last
@@ -94,6 +96,7 @@ class Daemon:
         self._fleet_at = self._look_at = now
         self._resync_at = now + options.resync if options.resync else float("inf")
         self._retry_at = float("-inf")
+        self._failed_at: dict[str, float] = {}
         self._reported: dict[str, Any] | None = None
         self._cycled_at = clocks.wall()
         self._lock = threading.Lock()
@@ -186,7 +189,7 @@ class Daemon:
             if not self._begun:
                 self._begin(now)
         except StoreError as error:
-            self._failed(error, now)
+            self._failed("begin", error, now)
             return
         steps = (
             self._look,
@@ -203,14 +206,17 @@ class Daemon:
             try:
                 step(now)
             except StoreError as error:
-                self._failed(error, now)
+                self._failed(step.__name__, error, now)
         if self._retry_at <= now:
             self._cycled_at = self._clocks.wall()
 
-    def _failed(self, error: StoreError, now: float) -> None:
+    def _failed(self, step: str, error: StoreError, now: float) -> None:
         # frozen: what is not stored is not ordered; all of it stays due
-        log.error("%s; edges stay as they are, next try in %s s", error, _RETRY)
         self._retry_at = now + _RETRY
+        # not by its text, in which the name of a row or file may be new at each try
+        if now - self._failed_at.get(step, float("-inf")) > _OVER_AFTER:
+            log.error("%s; edges stay as they are, tried again every %s s", error, _RETRY)
+        self._failed_at[step] = now
 
     def _is_my_turn(self) -> bool:
         if self._lease is None or self._lease.look():

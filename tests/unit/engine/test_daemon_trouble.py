@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 from haproxy_edge.reflector import Applied, Deleted, Listed
 from haproxy_edge.snapshot import Server
+from haproxy_edge.store import StoreError
 
 from tests.unit.engine.material import NEW, OLD, SERVICE, STORED, World, a_slice, applied, at, endpoint, listed
 
@@ -234,6 +237,36 @@ def test_a_store_that_fails_for_a_day_is_tried_about_once_a_second(world):
     world.run(60)
 
     assert 30 <= tries.count(SERVICE.replace("/", ".")) <= 63
+
+
+def told(caplog):
+    return [line for line in caplog.messages if "edges stay as they are, tried again every" in line]
+
+
+def test_a_damaged_row_of_a_service_is_told_when_it_begins_and_anew_when_it_comes_back(caplog):
+    world = World(SERVICE, SSH)
+    world.say(listed(OLD))
+    for broken in ({"fetch"}, set(), {"fetch"}):
+        world.daemon._services.read_again()
+        world.cache.broken, world.cache.broken_key = broken, f"services/{SERVICE.replace('/', '.')}"
+        world.run(HOUR)
+
+    assert len(told(caplog)) == 2
+    assert SERVICE.replace("/", ".") in told(caplog)[0]
+
+
+def test_a_store_that_fails_is_told_once_for_each_step_that_needs_it_though_each_try_names_another_file(world, caplog):
+    tries = itertools.count()
+
+    def full(bank, key, data):
+        raise StoreError(f"store: no space left: {bank}/tmp{next(tries)}")
+
+    world.cache.store = full
+    world.say(applied(NEW))
+    world.run(HOUR)
+
+    assert 1 <= len(told(caplog)) <= 3
+    assert next(tries) > HOUR / 2
 
 
 @pytest.mark.field_failure("a change lost between two publishes")
