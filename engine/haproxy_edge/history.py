@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from haproxy_edge.capped import capped
-from haproxy_edge.records import ChangeRecord, Serves
+from haproxy_edge.records import ChangeRecord, Serves, serves_key
 from haproxy_edge.snapshot import Snapshot
 
 LONGEST = 200
@@ -74,7 +74,7 @@ class History:
         """``edge`` serves that now; a newer generation confirms the older ones, too."""
         newest: set[str] = set()
         for row in reversed(self.rows):
-            generation, _ = serves.get(f"{cluster} {row.service}", (0, ""))
+            generation, _ = serves.get(serves_key(cluster, row.service), (0, ""))
             is_newest = row.service not in newest
             newest.add(row.service)
             late = edge in row.waiting

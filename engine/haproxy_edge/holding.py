@@ -2,7 +2,7 @@
 
 Pure. A service that became empty is held for a grace and emptied then: an empty list is the one good answer that looks
 like a broken cluster. What somebody has frozen is held until it is thawed, and what would lose all servers of a port
-because they are where they must not be, until that is mended.
+because they are where they must not be, until that is mended. It must never forget a freeze, nor end one by itself.
 """
 
 from __future__ import annotations

@@ -8,11 +8,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, TypeVar
 
 from haproxy_edge.ack import Ack
 
+T = TypeVar("T")
 Serves = Mapping[str, tuple[int, str]]
+
+
+def serves_key(cluster: str, service: str) -> str:
+    """What `Serves` calls a service of a cluster."""
+    return f"{cluster} {service}"
+
+
+def of_cluster(by_key: Mapping[str, T], cluster: str) -> dict[str, T]:
+    """What belongs to services of one cluster, by ``namespace/name``, of a mapping by such keys."""
+    whose = serves_key(cluster, "")
+    return {key.removeprefix(whose): value for key, value in by_key.items() if key.startswith(whose)}
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from haproxy_edge import __version__
 from haproxy_edge.history import Convergence
 from haproxy_edge.holding import Held
 from haproxy_edge.options import Options
+from haproxy_edge.records import of_cluster
 from haproxy_edge.reflector import Condition, Freshness, Watch
 from haproxy_edge.snapshot import Snapshot
 from haproxy_edge.tracker import Edge
@@ -124,10 +125,9 @@ def edge_row(edge: Edge, cluster: str) -> dict[str, Any]:
     not confirmed, whatever their number is."""
     record = edge.record
     serves = record.serves if record else {}
-    mine = {key.partition(" ")[2]: one[0] for key, one in serves.items() if key.partition(" ")[0] == cluster}
     return {
         "behind_since": edge.behind_since,
-        "applied": mine,
+        "applied": {service: generation for service, (generation, _) in of_cluster(serves, cluster).items()},
         "lacks": edge.lacks_of(cluster),
         "lane": record.lane if record else None,
         "reload": asdict(record.reload) if record and record.reload else None,

@@ -1,7 +1,7 @@
 """What the engine reports, as rows for people and programs: who is behind comes first.
 
 Pure, and it computes nothing the report does not say but ages: runner, metrics and status page show one truth. A report
-that is missing or old is said in words, because everything in it may have changed since.
+that is missing or old is said in words, because everything in it may have changed since. It must never call one right.
 """
 
 from __future__ import annotations

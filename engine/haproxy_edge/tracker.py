@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from haproxy_edge.ack import Ack
 from haproxy_edge.options import Lane
-from haproxy_edge.records import EdgeRecord
+from haproxy_edge.records import EdgeRecord, of_cluster, serves_key
 
 # seconds: the longest pause between two rings of one edge
 LONGEST_PAUSE = 300.0
@@ -67,7 +67,7 @@ class Edge:
 
     def lacks_of(self, cluster: str) -> list[str]:
         """The services whose content it has not confirmed."""
-        return sorted(key.partition(" ")[2] for key in self.lacks if key.startswith(f"{cluster} "))
+        return sorted(of_cluster(self.lacks, cluster))
 
     @property
     def behind_since(self) -> float | None:
@@ -109,7 +109,7 @@ class Tracker:
 
     def stored(self, service: str, generation: int, digest: str, now: float) -> None:
         """What every edge that serves ``service`` shall confirm from now on."""
-        key = f"{self._cluster} {service}"
+        key = serves_key(self._cluster, service)
         wanted = self._wanted.get(key)
         if wanted is None or (wanted.generation, wanted.digest) != (generation, digest):
             began = Moment(now, self._wall())
@@ -175,7 +175,7 @@ class Tracker:
         """Never heard, in need of the state lane, or serving other content than the store's; ``frozen``: services that
         do not count."""
         edge = self._edges[name]
-        held = {f"{self._cluster} {service}" for service in frozen}
+        held = {serves_key(self._cluster, service) for service in frozen}
         if held and edge.record and held.issuperset(edge.record.serves):
             return False
         return not held.issuperset(edge.lacks)
@@ -195,11 +195,11 @@ class Tracker:
 
     def newer(self, ack: Ack) -> Iterator[tuple[str, int]]:
         """(service, generation) of what that edge has newer than the store, with other content: it refuses ours."""
-        for key, (generation, digest) in ack.serves.items():
-            wanted = self._wanted.get(key)
+        for service, (generation, digest) in of_cluster(ack.serves, self._cluster).items():
+            wanted = self._wanted.get(serves_key(self._cluster, service))
             # beyond that no clock has ever been: a generation that only a lie can have must not be outdone
             if wanted and wanted.generation <= generation < FARTHEST and digest != wanted.digest:
-                yield key.partition(" ")[2], generation
+                yield service, generation
 
     def late(self, now: float, *, frozen: Iterable[str] = ()) -> dict[Lane, list[str]]:
         """Who has to be rung now, by lane; `rung` says that it was done.
@@ -239,7 +239,7 @@ class Tracker:
 
     def serving(self, service: str) -> list[str]:
         """The edges that confirmed to serve ``service``, whatever its content."""
-        key = f"{self._cluster} {service}"
+        key = serves_key(self._cluster, service)
         return [name for name, edge in sorted(self._edges.items()) if edge.record and key in edge.record.serves]
 
     def keeping_up(self) -> list[str]:
