@@ -8,9 +8,9 @@ import threading
 
 import pytest
 from haproxy_edge_minion import listening, probing
+from haproxy_edge_minion.binds import Place
 from haproxy_edge_minion.examination import examine, sources_of, version
 from haproxy_edge_minion.files import Paths
-from haproxy_edge_minion.listening import Place
 
 from tests.unit.edge.material import free_port, server, snapshot
 
@@ -122,25 +122,6 @@ def test_the_source_towards_an_address_is_the_one_the_kernel_would_use():
     assert probing.source_towards("127.0.0.9") == "127.0.0.1"
 
 
-@pytest.mark.parametrize(
-    ("bind", "wanted"),
-    [
-        ("ipv4@:443", [Place("ipv4", "", 443)]),
-        ("ipv6@:443 v6only", [Place("ipv6", "", 443, only=True)]),
-        (":443", [Place("ipv4", "", 443)]),
-        (":::443", [Place("ipv6", "", 443)]),
-        ("[2001:db8::1]:443,192.0.2.1:444", [Place("ipv6", "2001:db8::1", 443), Place("ipv4", "192.0.2.1", 444)]),
-        ("unix@/run/x", []),
-        ("/run/x", []),
-        ("*:8000-8010", []),
-        ("ipv6@443", []),
-        ("", []),
-    ],
-)
-def test_the_places_of_a_bind(bind, wanted):
-    assert list(listening.places(bind)) == wanted
-
-
 def test_a_taken_port_is_told_with_its_holder_and_a_free_one_is_free():
     with receiver(hangs_up) as port:
         error = listening.trouble(Place("ipv4", "127.0.0.1", port))
@@ -181,6 +162,11 @@ def test_an_edge_without_anything_is_examined_all_the_same(tmp_path):
     assert found["pillar"]["problems"]
     assert (found["frontends"], found["probes"], found["sources"]) == ([], [], {})
     assert version(nothing) is None
+
+
+def test_a_bind_whose_port_is_none_is_left_to_haproxy_and_the_rest_is_told(rig):
+    found = examine({"bind": "ipv6@:99999", "bind_insecure": f"ipv4@127.0.0.1:{rig.port}"}, None, paths=rig.paths)
+    assert [bind["port"] for bind in found["binds"]] == [rig.port]
 
 
 def test_a_snapshot_that_is_refused_is_named_and_the_rest_is_told():

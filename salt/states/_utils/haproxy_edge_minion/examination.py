@@ -14,8 +14,8 @@ from dataclasses import asdict
 from typing import Any
 
 from haproxy_edge_minion import listening, probing, snapshot
+from haproxy_edge_minion.binds import Place, places
 from haproxy_edge_minion.files import Paths
-from haproxy_edge_minion.listening import Place
 from haproxy_edge_minion.pillar_snapshots import UNKNOWN, snapshots_in, text_of
 from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
@@ -136,7 +136,7 @@ def _held(spec: Spec) -> Mapping[int, list[str]]:
 def _places(spec: Spec) -> Iterator[tuple[str, str, Place]]:
     """(pillar key, bind words, place) of everything that shall listen."""
     for _, key, binds in spec.listeners:
-        yield from ((key, bind, place) for bind in binds for place in listening.places(bind))
+        yield from ((key, bind, place) for bind in binds for place in places(bind))
 
 
 def _binds(spec: Spec, held: Mapping[int, list[str]]) -> Iterator[dict[str, Any]]:
@@ -176,7 +176,7 @@ def _doors(spec: Spec, servers: Mapping[str, tuple[Server, ...]], held: Mapping[
     """Each family of each frontend that HAProxy serves, as often as it has pods."""
     for frontend in spec.frontends:
         ready = sum(map(_new, servers[frontend.name]))
-        places = [place for bind in frontend.binds if "accept-proxy" not in bind for place in listening.places(bind)]
-        served = [place for place in places if "haproxy" in held[place.port]]
+        known = [place for bind in frontend.binds if "accept-proxy" not in bind for place in places(bind)]
+        served = [place for place in known if "haproxy" in held[place.port]]
         for place, number in itertools.product(served, range(min(ready, _PROBES))):
             yield frontend.name, (place.loopback, place.port), number

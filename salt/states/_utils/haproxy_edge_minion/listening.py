@@ -1,4 +1,4 @@
-"""Where a pillar's binds would listen, and whether somebody listens there already.
+"""Whether somebody listens already where a bind would.
 
 A bind is tried by binding a socket, without listening, and letting it go: only the kernel knows all the rules. Nothing
 that runs is disturbed. It must never judge: whether a holder is the right one is the caller's to say.
@@ -10,40 +10,13 @@ import contextlib
 import errno
 import socket
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from pathlib import Path
+
+from haproxy_edge_minion.binds import Place
 
 _LISTEN = "0A"
 _PROC = Path("/proc")
 _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
-
-
-@dataclass(frozen=True)
-class Place:
-    """One address of a bind; ``host`` is empty for all addresses. ``only`` is HAProxy's ``v6only``."""
-
-    family: str
-    host: str
-    port: int
-    only: bool = False
-
-    @property
-    def loopback(self) -> str:
-        """Where a connection from this very host reaches it."""
-        return self.host or ("::1" if self.family == "ipv6" else "127.0.0.1")
-
-
-def places(bind: str) -> Iterator[Place]:
-    """The TCP places of raw HAProxy bind words; sockets of other kinds and ranges of ports are left out."""
-    words = bind.split()
-    for address in words[0].split(",") if words else ():
-        family, at, rest = address.partition("@")
-        family, rest = (family, rest) if at else ("", address)
-        host, colon, port = rest.rpartition(":")
-        host = host.strip("[]")
-        family = family or ("ipv6" if ":" in host else "ipv4")
-        if family in _FAMILIES and colon and port.isdigit():
-            yield Place(family, "" if host in ("*", "0.0.0.0", "::") else host, int(port), "v6only" in words)
 
 
 def trouble(place: Place) -> OSError | None:

@@ -9,10 +9,11 @@ from __future__ import annotations
 import dataclasses
 
 from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.binds import places
 from haproxy_edge_minion.config_file import ConfigFile
 from haproxy_edge_minion.diagnosis import explain
 from haproxy_edge_minion.files import Paths, read, replace
-from haproxy_edge_minion.listening import holders, in_use, places, trouble
+from haproxy_edge_minion.listening import holders, in_use, trouble
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.run_stats import RunStats

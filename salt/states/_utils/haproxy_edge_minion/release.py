@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "46618a5adeea4ce9027899db9dba686fad9d15dc052d64419a31e3a6c4dd3486"
+MODULES = "68fd1c92cb011b14fd217000baf1c6658ecdf9a4d92ad48d44e63ce5f3203373"

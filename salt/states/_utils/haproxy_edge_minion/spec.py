@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from haproxy_edge_minion.binds import identities
 from haproxy_edge_minion.snapshot import CLUSTER, DEFAULT_CLUSTER, PORT_NAME, SERVICE
 
 DEFAULT_SERVICE = "kube-system/traefik"
@@ -320,25 +321,13 @@ def _frontend(name: str, raw: Mapping[Any, Any], path: str, problems: list[str])
 
 
 def _shared_addresses(spec: Spec) -> Iterator[str]:
-    taken: dict[tuple[str, str], str] = {}
+    taken: dict[tuple[str, str, str], str] = {}
     for _, key, binds in spec.listeners:
         for bind in binds:
-            for address in bind.split()[0].split(","):
-                place = _place(address)
+            for place in identities(bind):
                 if place in taken:
                     yield f"{key}: {bind!r}: {taken[place]} already listens there"
                 taken.setdefault(place, key)
-
-
-def _place(address: str) -> tuple[str, str]:
-    """(family and host, port) of a bind address, so that two spellings of one place are seen as one."""
-    family, at, rest = address.partition("@")
-    family, rest = (family, rest) if at else ("", address)
-    host, _, port = rest.rpartition(":")
-    host = host.strip("[]")
-    if not family:
-        family = "ipv6" if ":" in host else "ipv4"
-    return (f"{family}@{'' if host in ('*', '0.0.0.0', '::') else host}", port)
 
 
 def _plain(name: Any) -> str:
