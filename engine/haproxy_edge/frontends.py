@@ -12,7 +12,7 @@ from typing import Any
 
 from haproxy_edge.snapshot import CLUSTER, DEFAULT_CLUSTER, SERVICE
 
-SHORT_FORM_SERVICE = "kube-system/traefik"
+DEFAULT_SERVICE = "kube-system/traefik"
 SHORT_FORMS = ("bind", "bind_insecure")
 
 
@@ -24,12 +24,12 @@ def services_of(pillar: Any) -> list[tuple[str, str]]:
 
 def _named(haproxy: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     if any(haproxy.get(form) for form in SHORT_FORMS):
-        yield DEFAULT_CLUSTER, SHORT_FORM_SERVICE
+        yield DEFAULT_CLUSTER, DEFAULT_SERVICE
     frontends = haproxy.get("frontends")
     for frontend in frontends.values() if isinstance(frontends, Mapping) else ():
         if isinstance(frontend, Mapping):
             cluster = frontend.get("cluster", DEFAULT_CLUSTER)
-            service = frontend.get("service", SHORT_FORM_SERVICE)
+            service = frontend.get("service", DEFAULT_SERVICE)
             # both become part of a path in the store
             if _matches(CLUSTER, cluster) and _matches(SERVICE, service):
                 yield cluster, service

@@ -14,8 +14,8 @@ from haproxy_edge.doctor.facts import Facts
 from haproxy_edge.doctor.finding import Finding, advice, ok, unknown, wrong
 from haproxy_edge.status import for_people
 
-# the first whose runtime API adds servers without an experimental mode
-OLDEST_HAPROXY = (2, 6)
+# the first HAProxy whose `add server` and `del server` are not experimental
+RUNTIME_SERVERS_SINCE = (2, 6)
 
 
 def target(facts: Facts) -> Iterator[Finding]:
@@ -82,7 +82,7 @@ def haproxy_version(facts: Facts) -> Iterator[Finding]:
         version = seen["haproxy"]
         if version is None:
             yield wrong("haproxy-version", name, "HAProxy is not installed", f"salt {name} state.apply haproxy")
-        elif tuple(map(int, re.findall(r"\d+", version)[:2])) < OLDEST_HAPROXY:
+        elif tuple(map(int, re.findall(r"\d+", version)[:2])) < RUNTIME_SERVERS_SINCE:
             found = f"{version}: it cannot take servers at run time, so every change would reload it"
             yield wrong("haproxy-version", name, found, "install 2.6 or newer")
         else:

@@ -24,9 +24,9 @@ from haproxy_edge_minion.last_told import LastTold, minion_process
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.runtime import RuntimeApi
-from haproxy_edge_minion.schedule import DEFAULT_INTERVAL, drop_in, job
 from haproxy_edge_minion.schedule import FILE as DROP_IN
 from haproxy_edge_minion.schedule import NAME as SCHEDULED
+from haproxy_edge_minion.schedule import drop_in, job
 from haproxy_edge_minion.service import SystemService
 from haproxy_edge_minion.spec import Spec
 from salt.exceptions import CommandExecutionError, SaltRenderError
@@ -210,7 +210,7 @@ def schedule(test: bool = False) -> dict[str, Any]:
         salt edge1 haproxy_edge.schedule
     """
     applied = Applied.load(Paths().applied)
-    interval = applied.spec.reconcile_interval if applied else DEFAULT_INTERVAL
+    interval = (applied.spec if applied else Spec.nothing()).reconcile_interval
     changed = read(_drop_in()) != drop_in(interval)
     problems: list[str] = []
     if changed and not test:

@@ -17,12 +17,12 @@ from __future__ import annotations
 from typing import Any
 
 
-def configured(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinja") -> dict[str, Any]:
+def configured(name: str, template: str | None = None) -> dict[str, Any]:
     """The configuration file is what pillar and snapshots ask for, and HAProxy accepts it.
 
     False when any frontend's wish could not be met; those that could are in place all the same.
     """
-    done = __salt__["haproxy_edge.configure"](template=template, test=__opts__["test"])
+    done = __salt__["haproxy_edge.configure"](test=__opts__["test"], **_given(template))
     comments = _problems(done["problems"]) + [
         f"{key}: plain HTTP is discouraged: what it carries can be read and changed on the way"
         for key in done["discouraged"]
@@ -33,9 +33,9 @@ def configured(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinj
     return _ret(name, done["problems"], changes, comments)
 
 
-def serving(name: str, template: str = "salt://haproxy/files/haproxy.cfg.jinja") -> dict[str, Any]:
+def serving(name: str, template: str | None = None) -> dict[str, Any]:
     """HAProxy is enabled, runs, and its worker serves the configuration file."""
-    done = __salt__["haproxy_edge.serve"](test=__opts__["test"], template=template)
+    done = __salt__["haproxy_edge.serve"](test=__opts__["test"], **_given(template))
     comments = _problems(done["problems"])
     changes = {name: f"{done['action']}: {done['reason']}"} if done["action"] else {}
     if changes:
@@ -65,6 +65,11 @@ def cleaned(name: str) -> dict[str, Any]:
     verb = "would be" if __opts__["test"] else "were"
     comments = [f"{', '.join(paths)} {verb} {key}" for key, paths in changes.items()] or ["nothing of ours is here"]
     return _ret(name, [], changes, comments)
+
+
+def _given(template: str | None) -> dict[str, str]:
+    """Without one, the execution module knows where it is."""
+    return {"template": template} if template else {}
 
 
 def _problems(problems: list[str]) -> list[str]:

@@ -8,6 +8,7 @@ import threading
 
 import pytest
 from haproxy_edge_minion import listening, probing
+from haproxy_edge_minion import snapshot as on_edge
 from haproxy_edge_minion.binds import Place
 from haproxy_edge_minion.examination import examine, sources_of, version
 from haproxy_edge_minion.files import Paths
@@ -173,3 +174,20 @@ def test_a_snapshot_that_is_refused_is_named_and_the_rest_is_told():
     told = sources_of({"bind": "ipv4@:443"}, {"snapshots": {"default": {"kube-system/traefik": "{}"}}})
     assert told["sources"] == {}
     assert "haproxy.bind" in told["problems"][0]
+
+
+def test_a_snapshot_of_another_service_is_refused_and_an_unknown_one_is_no_fault_of_the_pillar():
+    frontends = {"ssh": {"bind": ":2222", "service": "gitea/ssh", "port": "ssh"}}
+    given = {
+        "snapshots": {"default": {"kube-system/traefik": snapshot(service="default/other"), "gitea/ssh": "unknown"}}
+    }
+    told = sources_of({"bind": "ipv4@:443", "frontends": frontends}, given)
+    assert told["problems"] == ["haproxy.bind: the master gave a snapshot of default default/other"]
+
+
+def test_a_snapshot_is_checked_once_however_many_frontends_it_has(monkeypatch):
+    checked = []
+    monkeypatch.setattr(on_edge, "check", lambda text, check=on_edge.check: checked.append(text) or check(text))
+    text = snapshot(server("127.0.0.1"))
+    sources_of({"bind": ":443", "bind_insecure": ":80"}, {"snapshots": {"default": {"kube-system/traefik": text}}})
+    assert checked == [text]

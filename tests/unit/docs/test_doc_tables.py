@@ -6,7 +6,6 @@ import dataclasses
 from pathlib import Path
 
 import pytest
-from haproxy_edge_minion import spec
 from haproxy_edge_minion.spec import Check, Frontend, Spec
 
 from tools.doc_tables import TABLES, section, written
@@ -47,8 +46,3 @@ def test_a_table_that_is_out_of_date_is_written_anew_and_nothing_else():
         written(page.replace(f"## {table.heading}", ""), table)
     with pytest.raises(ValueError, match="no table that begins"):
         written(page.replace("| `inter` |", "").replace("| key | default | meaning |", ""), table)
-
-
-def test_the_page_of_the_pillar_names_the_default_timeouts():
-    said = section((DOCS / "pillar.md").read_text(), "`haproxy.defaults`")
-    assert all(f"`{name}: {time}`" in said for name, time in spec._TIMEOUTS.items())

@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 from haproxy_edge import __version__, frontends, snapshot
+from haproxy_edge.doctor import edges
+from haproxy_edge_minion import planner, spec
 from haproxy_edge_minion import snapshot as on_edge
-from haproxy_edge_minion import spec
 
 from tools.doc_tables import section
 
@@ -49,8 +50,12 @@ def test_a_server_has_the_same_fields_and_the_same_name_to_master_and_edge(pod):
     assert on_edge.Server(**server.as_json()).name == server.name
 
 
-def test_the_short_form_of_a_pillar_means_the_same_service_to_master_and_edge():
-    assert frontends.SHORT_FORM_SERVICE == spec.DEFAULT_SERVICE
+def test_a_frontend_that_names_no_service_means_the_same_one_to_master_and_edge():
+    assert frontends.DEFAULT_SERVICE == spec.DEFAULT_SERVICE
+
+
+def test_master_and_edge_expect_the_same_of_an_haproxy():
+    assert edges.RUNTIME_SERVERS_SINCE == planner.RUNTIME_SERVERS_SINCE
 
 
 @pytest.mark.parametrize("path", VERSIONED)

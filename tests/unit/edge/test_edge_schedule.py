@@ -1,8 +1,7 @@
 """The schedule is configuration of the minion: there at its next start, with the master away."""
 
 import yaml
-from haproxy_edge_minion.schedule import DEFAULT_INTERVAL, NAME, drop_in, job
-from haproxy_edge_minion.spec import HAPROXY_KEYS
+from haproxy_edge_minion.schedule import NAME, drop_in, job
 
 
 def test_the_drop_in_holds_the_job_and_lets_it_run_without_a_master():
@@ -20,7 +19,3 @@ def test_the_job_is_splayed_runs_at_start_and_returns_nothing_to_the_master():
         "maxrunning": 1,
         "jid_include": True,
     }
-
-
-def test_a_host_without_a_pillar_gets_the_pillars_default():
-    assert next(key.default for key in HAPROXY_KEYS if key.name == "reconcile_interval") == DEFAULT_INTERVAL

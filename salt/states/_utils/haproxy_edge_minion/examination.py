@@ -13,13 +13,14 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from haproxy_edge_minion import listening, probing, snapshot
+from haproxy_edge_minion import listening, probing
 from haproxy_edge_minion.binds import Place, places
 from haproxy_edge_minion.files import Paths
-from haproxy_edge_minion.pillar_snapshots import UNKNOWN, snapshots_in, text_of
+from haproxy_edge_minion.pillar_snapshots import offered_by, snapshots_in
+from haproxy_edge_minion.planner import Unusable
 from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
-from haproxy_edge_minion.snapshot import Server, SnapshotError
+from haproxy_edge_minion.snapshot import Server, Snapshot
 from haproxy_edge_minion.spec import Frontend, Spec, SpecError, resolve
 
 # seconds for ``haproxy -v``
@@ -93,17 +94,15 @@ def _spec(haproxy: Any) -> tuple[Spec, list[str]]:
 
 
 def _servers(spec: Spec, haproxy_edge: Any) -> tuple[dict[str, tuple[Server, ...]], list[str]]:
-    """The servers of each frontend as the master offers them, and what could not be read of it."""
+    """The servers of each frontend as the master offers them, and what is refused of it."""
     found: dict[str, tuple[Server, ...]] = {}
     problems = []
+    offered = offered_by(haproxy_edge, spec)
     for frontend in spec.frontends:
-        found[frontend.name] = ()
-        text = text_of(snapshots_in(haproxy_edge) or {}, frontend.cluster, frontend.service)
-        if text != UNKNOWN:
-            try:
-                found[frontend.name] = snapshot.check(text).ports.get(frontend.port, ())
-            except SnapshotError as error:
-                problems.append(f"{frontend.key}: the master's snapshot is refused: {error}")
+        one = offered[frontend.cluster, frontend.service]
+        found[frontend.name] = one.ports.get(frontend.port, ()) if isinstance(one, Snapshot) else ()
+        if isinstance(one, Unusable) and one.refused:
+            problems.append(f"{frontend.key}: {one.reason}")
     return found, problems
 
 

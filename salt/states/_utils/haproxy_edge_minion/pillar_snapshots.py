@@ -14,7 +14,8 @@ from haproxy_edge_minion.saved_snapshots import SavedSnapshots
 from haproxy_edge_minion.snapshot import Snapshot, SnapshotError
 from haproxy_edge_minion.spec import Spec
 
-UNKNOWN = "unknown"
+# what the ext_pillar says where it does not know
+_UNKNOWN = "unknown"
 
 
 def newest(offered: Offered, saved: SavedSnapshots) -> Offered:
@@ -39,18 +40,13 @@ def snapshots_in(pillar: Any) -> Mapping[str, Any] | None:
     return snapshots if isinstance(snapshots, Mapping) else None
 
 
-def text_of(snapshots: Mapping[str, Any], cluster: str, service: str) -> Any:
-    """The snapshot's JSON, unchecked, or `UNKNOWN`."""
-    of_cluster = snapshots.get(cluster)
-    return of_cluster.get(service, UNKNOWN) if isinstance(of_cluster, Mapping) else UNKNOWN
-
-
 def _one_offered(pillar: Any, cluster: str, service: str) -> Snapshot | Unusable:
     snapshots = snapshots_in(pillar)
     if snapshots is None:
         return Unusable("pillar haproxy_edge is missing: is ext_pillar haproxy_edge configured on the master?")
-    text = text_of(snapshots, cluster, service)
-    if text == UNKNOWN:
+    of_cluster = snapshots.get(cluster)
+    text = of_cluster.get(service, _UNKNOWN) if isinstance(of_cluster, Mapping) else _UNKNOWN
+    if text == _UNKNOWN:
         return Unusable(
             f"unknown to the master: is it in 'services' of engine k8s_endpoints (cluster {cluster}), and does the "
             "master's log say that it is followed?"
@@ -58,7 +54,7 @@ def _one_offered(pillar: Any, cluster: str, service: str) -> Snapshot | Unusable
     try:
         checked = snapshot.check(text)
     except SnapshotError as error:
-        return Unusable(f"the master's snapshot is refused: {error}")
+        return Unusable(f"the master's snapshot is refused: {error}", refused=True)
     if (checked.cluster, checked.service) != (cluster, service):
-        return Unusable(f"the master gave a snapshot of {checked.cluster} {checked.service}")
+        return Unusable(f"the master gave a snapshot of {checked.cluster} {checked.service}", refused=True)
     return checked

@@ -35,9 +35,10 @@ Name = tuple[str, str]
 
 @dataclass(frozen=True)
 class Unusable:
-    """Why there is no snapshot of a service."""
+    """Why there is no snapshot of a service; ``refused`` when there is one, and it is not to be used."""
 
     reason: str
+    refused: bool = False
 
 
 Offered = Mapping[tuple[str, str], Snapshot | Unusable]

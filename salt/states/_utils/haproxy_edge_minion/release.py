@@ -4,4 +4,4 @@ Asking the master for each file would cost every ``state.apply`` half a second. 
 line below; a test fails when it was forgotten.
 """
 
-MODULES = "68fd1c92cb011b14fd217000baf1c6658ecdf9a4d92ad48d44e63ce5f3203373"
+MODULES = "fb6ffc558c920154df7eded4ef329601c5dfeb98f1785d8f1ff5c4ec98f47453"

@@ -11,8 +11,6 @@ from typing import Any
 
 NAME = "haproxy_edge.reconcile"
 FILE = "haproxy-edge.conf"
-# seconds; as the pillar's, for a host that has none yet
-DEFAULT_INTERVAL = 60
 
 
 def job(interval: int) -> dict[str, Any]:

@@ -202,8 +202,14 @@ GLOBAL_KEYS = (
     Key("tune", {}, "`tune.*` settings by their name after the dot", _tune),
     Key("extra", [], "further raw lines of `global`", _extra_lines),
 )
+_TIMEOUTS = {"connect": "2s", "client": "1h", "server": "1h", "check": "2s"}
 DEFAULTS_KEYS = (
-    Key("timeouts", {}, "over the defaults `connect: 2s`, `client: 1h`, `server: 1h`, `check: 2s`", _timeouts),
+    Key(
+        "timeouts",
+        {},
+        f"over the defaults {', '.join(f'`{name}: {time}`' for name, time in _TIMEOUTS.items())}",
+        _timeouts,
+    ),
     Key("maxconn", None, "most connections of one frontend", _optional(_whole(1, 10_000_000))),
     Key("log_connections", "failed", "which connections get a line in the log: `failed` or `all`", _one_of(*LOGGED)),
     Key("extra", [], "further raw lines of `defaults`", _extra_lines),
@@ -232,7 +238,6 @@ TABLES = {
 # a dot is no character of a frontend's name in the pillar, so none can be called like these
 HEALTH, METRICS = "haproxy-edge.health", "haproxy-edge.metrics"
 _SHORT_FORMS = {"bind": "websecure", "bind_insecure": "web"}
-_TIMEOUTS = {"connect": "2s", "client": "1h", "server": "1h", "check": "2s"}
 
 
 def resolve(haproxy: Any) -> Spec:
