@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -98,3 +100,12 @@ def test_a_last_line_without_figures_is_refused(printed):
 @pytest.mark.parametrize("name", PARTS)
 def test_every_part_is_a_module(name):
     assert (ROOT / "bench" / f"{name}.py").is_file()
+
+
+def test_a_part_needs_nothing_on_its_path_but_the_checkout():
+    modules = ", ".join([*(f"bench.{name}" for name in PARTS), "chaos.__main__"])
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    done = subprocess.run(
+        [sys.executable, "-c", f"import {modules}"], cwd=ROOT, env=environment, capture_output=True, check=False
+    )
+    assert done.returncode == 0, done.stderr.decode()[-500:]

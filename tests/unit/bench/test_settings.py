@@ -24,9 +24,9 @@ def test_options_that_every_installation_gives_are_not_told():
 
 
 def test_the_edges_settings_are_told_by_their_path():
-    told = said(check={"inter": "2s", "fall": 1}, **{"global": {"maxconn": 4000}})
-    assert told.endswith("beside frontends, `check.fall: 1`, `global.maxconn: 4000`.")
+    told = said(check={"inter": "10s", "fall": 1}, **{"global": {"maxconn": 4000}})
+    assert told.endswith("beside frontends: `check.fall: 1`, `check.inter: 10s`, `global.maxconn: 4000`.")
 
 
 def test_an_edge_that_was_given_frontends_alone_has_nothing_to_be_told():
-    assert said().endswith("beside frontends, none.")
+    assert said().endswith("beside frontends: none.")
