@@ -57,3 +57,12 @@ def test_nothing_is_left_open_by_a_look(judged):
     before = set(Path("/proc/self/fd").iterdir())
     judged(TEXT, {2: 0})
     assert set(Path("/proc/self/fd").iterdir()) == before
+
+
+def test_a_judge_that_does_not_end_is_a_problem_that_names_the_time_and_what_to_suspect(tmp_path, monkeypatch):
+    monkeypatch.setattr("haproxy_edge_minion.config_file._CHECK_TIMEOUT", 0.05)
+    program = tmp_path / "haproxy"
+    program.write_text("#!/bin/sh\nexec sleep 60\n")
+    program.chmod(0o755)
+    with pytest.raises(EdgeError, match=r"has not ended after 0\.05 s; suspect are host names in bind, log and extra"):
+        ConfigFile(Paths(haproxy=program), lambda path: None).check(TEXT, Spec.nothing())

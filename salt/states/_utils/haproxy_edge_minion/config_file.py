@@ -52,18 +52,24 @@ class ConfigFile:
         return _HTTP_CLIENT not in text and self._judged(NO_CERTIFICATES, text).returncode == 0
 
     def _judged(self, *texts: str) -> subprocess.CompletedProcess[str]:
-        """What ``haproxy -c`` says to these files, one after the other."""
+        """What ``haproxy -c`` says to these files, one after the other. Raises `EdgeError` when it says nothing."""
         with contextlib.ExitStack() as stack:
             files = [stack.enter_context(_in_memory(text)) for text in texts]
-            return subprocess.run(
-                [str(self._paths.haproxy), "-c", *(word for file in files for word in ("-f", f"/dev/fd/{file}"))],
-                capture_output=True,
-                text=True,
-                errors="replace",
-                timeout=_CHECK_TIMEOUT,
-                check=False,
-                pass_fds=files,
-            )
+            try:
+                return subprocess.run(
+                    [str(self._paths.haproxy), "-c", *(word for file in files for word in ("-f", f"/dev/fd/{file}"))],
+                    capture_output=True,
+                    text=True,
+                    errors="replace",
+                    timeout=_CHECK_TIMEOUT,
+                    check=False,
+                    pass_fds=files,
+                )
+            except subprocess.TimeoutExpired as error:
+                raise EdgeError(
+                    f"haproxy: haproxy -c has not ended after {_CHECK_TIMEOUT:g} s; suspect are host names in bind, "
+                    "log and extra, for which it waits for DNS"
+                ) from error
 
     def put(self, text: str) -> None:
         """Replace it, atomically; what somebody wrote into it is set aside first."""
