@@ -80,3 +80,12 @@ def test_health_checks_say_local_from_the_file_and_from_run_time(rig, pods):
     for pod in pods[:2]:
         wait_for(lambda pod=pod: pod.headers)
         assert {(header[12], len(header[:FIXED])) for header in pod.headers} == {(LOCAL, FIXED)}
+
+
+def test_a_backend_that_the_sites_template_has_of_its_own_keeps_its_server(rig, pods):
+    render = rig.render
+    rig.render = lambda spec: f"{render(spec)}\nbackend local\n    server x 127.0.0.1:{pods[2].port}\n"
+    rig.apply(of(pods[0]))
+    rig.apply(of(pods[1]))
+    assert rig.runs() == {"x": 1, pods[1].server_name: 100}
+    assert (rig.edge.verify(), rig.edge.reconcile().step) == ([], None)

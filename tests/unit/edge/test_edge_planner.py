@@ -4,7 +4,8 @@ import json
 from ipaddress import ip_address
 
 import pytest
-from haproxy_edge_minion.planner import Unusable, plan, target
+from haproxy_edge_minion import parity
+from haproxy_edge_minion.planner import Plan, Unusable, plan, target
 from haproxy_edge_minion.renderer import weight
 from haproxy_edge_minion.running import Running, RunningServer
 from haproxy_edge_minion.snapshot import check
@@ -69,6 +70,12 @@ def test_a_draining_server_gets_the_absolute_weight_0_and_is_not_removed():
     (draining,) = servers(server("10.0.0.1", state="draining"))
     found = planned((draining,), running(row(ONE)))
     assert texts(found.changes) == ["set server websecure/traefik-1:10.0.0.1:8443 weight 0"]
+
+
+def test_servers_of_a_backend_that_is_not_ours_are_left_alone_and_are_no_difference():
+    runs = running(row(ONE), row(OTHER, backend="local", admin_state=1))
+    assert planned((ONE,), runs) == Plan()
+    assert parity.of_process("d", {"websecure": (ONE,)}, runs) == []
 
 
 @pytest.mark.field_failure("a server deleted with live sessions, its name used again")

@@ -18,12 +18,12 @@ NAMED = 20
 
 
 def of_process(digest: str, servers: Servers, running: Running | None) -> list[str]:
-    """What runs, against what should."""
+    """What runs, against what should, in the backends that ``servers`` names."""
     if running is None:
         return ["haproxy: the runtime socket does not answer"]
     if running.digest != digest:
         return [f"haproxy: runs configuration {running.digest or 'not of ours'}, and the file has {digest}"]
-    known = {(server.backend, server.name): server for server in running.servers}
+    known = {(server.backend, server.name): server for server in running.servers if server.backend in servers}
     wanted = by_name(servers)
     return capped(list(_of_servers(wanted, known)))
 

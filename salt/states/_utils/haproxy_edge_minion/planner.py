@@ -11,6 +11,7 @@ Its rules:
 * Only another skeleton, or a process that cannot be asked, is a reason to reload. Pods come and go by commands.
 * First what is new takes traffic, then what is gone loses it. A server that is gone keeps its established sessions
   until they end or until `drain_timeout`, and is deleted only then.
+* Only backends named in `servers` are touched: a site's template may have others, with servers of its own.
 * `plan` for a process that already serves this is empty, whatever order its servers are in: parity is an empty plan.
 """
 
@@ -110,7 +111,9 @@ def plan(
         return Plan("frontends, settings or server flags changed")
     # what is as it should be is set aside at once: of thousands of servers, few are not
     should = {_as_row(backend, server): server for backend, listed in servers.items() for server in listed}
-    known = {(row.backend, row.name): row for row in running.servers.difference(should)}
+    # a backend that the site's template has of its own is nobody's concern here
+    ours = (row for row in running.servers.difference(should) if row.backend in servers)
+    known = {(row.backend, row.name): row for row in ours}
     wanted = {(row.backend, row.name): server for row, server in should.items() if row not in running.servers}
     way = _by_commands(spec, wanted, known, overdue)
     if way.changes and running.is_older_than(*RUNTIME_SERVERS_SINCE):
