@@ -76,7 +76,7 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     """
     edge = _edge()
     if test:
-        return returns.served(edge, lambda: edge.next_step(_prepare(edge, template).applied))
+        return returns.served(edge, lambda: edge.foresee(_prepare(edge, template).applied)[0])
     with locked(edge.paths.state):
         done = returns.served(edge, edge.serve)
         done["problems"] = done["problems"] or edge.verify()

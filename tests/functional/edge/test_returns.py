@@ -3,7 +3,8 @@
 import pytest
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.ack import signed
-from haproxy_edge_minion.outcome import EdgeError
+from haproxy_edge_minion.config_file import EDITED
+from haproxy_edge_minion.outcome import NOT_ENABLED, EdgeError
 
 from tests.functional.edge.backend import of
 
@@ -31,6 +32,24 @@ def test_a_plan_of_what_is_served_is_empty(serving, pods):
     told = returns.planned(serving.edge, lambda: serving.prepare(of(pods[0])))
     assert {"changed", "diff", "action", "commands", "problems"} <= told.keys()
     assert not any(told.values())
+
+
+def test_a_plan_tells_the_reload_over_a_file_edited_by_hand_and_sets_nothing_aside(serving, pods):
+    with serving.paths.config.open("a") as file:
+        file.write("# by hand\n")
+    told = returns.planned(serving.edge, lambda: serving.prepare(of(pods[0])))
+    assert (told["action"], told["reason"]) == ("reload", EDITED)
+    assert "# by hand" in serving.paths.config.read_text()
+    assert not serving.paths.edited.exists()
+    step, _ = serving.apply(of(pods[0]))
+    assert (step.action, step.reason) == (told["action"], told["reason"])
+
+
+def test_a_plan_tells_of_an_haproxy_that_would_not_start_with_the_host(serving, pods):
+    serving.service.is_enabled = False
+    told = returns.planned(serving.edge, lambda: serving.prepare(of(pods[0])))
+    assert (told["action"], told["commands"]) == ("enable", [])
+    assert serving.apply(of(pods[0]))[0] == NOT_ENABLED
 
 
 def test_what_cannot_be_prepared_is_a_line_for_each_problem(serving):

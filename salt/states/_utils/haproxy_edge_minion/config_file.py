@@ -78,10 +78,14 @@ class ConfigFile:
         self._restorecon(self._paths.config)
 
     def set_aside(self) -> None:
-        """Keep an edited one. The hand-written one of the first apply has a backup already."""
+        """Keep an edited one."""
+        if self.is_by_hand():
+            replace(self._paths.edited, self.text(), mode=0o600)
+
+    def is_by_hand(self) -> bool:
+        """Whether it is one to set aside. The hand-written one of the first apply has a backup already."""
         found = self.text()
-        if found and not is_whole(found) and found != read(self._paths.backup):
-            replace(self._paths.edited, found, mode=0o600)
+        return bool(found) and not is_whole(found) and found != read(self._paths.backup)
 
     @property
     def edited(self) -> bool:

@@ -116,18 +116,11 @@ class Edge:
             replace(self.paths.backup, before, mode=0o644)
         self._put(prepared.applied)
 
-    def next_step(self, applied: Applied | None) -> Step | None:
-        """What has to happen for ``applied`` to be served; None when it is."""
-        if applied is None:
-            raise EdgeError(f"{self.paths.config}: {NOTHING_YET}; what runs is left alone")
-        step, _ = self.foresee(applied)
-        return step or (None if self._process.service.enabled() else NOT_ENABLED)
-
     def foresee(self, applied: Applied) -> tuple[Step | None, tuple[str, ...]]:
-        """`next_step`, and the runtime commands it would give."""
-        _, way, running = self._look(applied)
+        """What would have to happen for ``applied`` to be served (None: nothing), and the runtime commands for it."""
+        _, way, running = self._look(applied, edited=self.config.edited or self.config.is_by_hand())
         self.found = tuple(parity.of_process(applied.digest, applied.servers, running))
-        step = self._next_step(way)
+        step = self._next_step(way) or (None if self._process.service.enabled() else NOT_ENABLED)
         return step, tuple(command.text for command in way.changes) if step and step.action == "adjust" else ()
 
     def serve(self) -> Step | None:
@@ -237,11 +230,11 @@ class Edge:
             *parity.of_file(recorded.text, self.config.text()),
         ]
 
-    def _look(self, applied: Applied, *, edited: bool = True) -> tuple[Leaving, Plan, Running | None]:
-        """The way from what runs to ``applied``, and what runs."""
+    def _look(self, applied: Applied, *, edited: bool) -> tuple[Leaving, Plan, Running | None]:
+        """The way from what runs to ``applied``, and what runs; ``edited``: it may come from a file edited by hand."""
         leaving = Leaving.load(self.paths.leaving, now=self._uptime())
         running, way = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
-        if edited and self.config.edited and not way.reload_reason:
+        if edited and not way.reload_reason:
             way = Plan(EDITED)
         self.stats.watch.lap("look")
         return leaving, way, running
@@ -257,7 +250,7 @@ class Edge:
         """From whatever is there to ``wanted`` being in the file and served; what was done."""
         differences = self._differences(before, wanted)
         self.config.set_aside()
-        leaving, way, running = self._look(wanted)
+        leaving, way, running = self._look(wanted, edited=self.config.edited)
         differing = parity.of_process(wanted.digest, wanted.servers, running) if not way.parity else ()
         self.found = (*differences, *differing)
         step = self._next_step(way)
