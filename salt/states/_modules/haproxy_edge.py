@@ -9,7 +9,6 @@ line of ``problems``, never an exception: the master would hear nothing of it.
 from __future__ import annotations
 
 import contextlib
-import time
 from pathlib import Path
 from typing import Any
 
@@ -374,8 +373,7 @@ def _render(template: str, spec: Spec, pillar: Any) -> str:
 def _edge() -> Edge:
     paths = Paths()
     service = SystemService(__salt__, refusals=CommandExecutionError)
-    process = Process(service, RuntimeApi(paths.socket), clock=time.time, sleep=time.sleep)
-    return Edge(paths, process, restorecon=_restorecon)
+    return Edge(paths, Process(service, RuntimeApi(paths.socket)), restorecon=_restorecon)
 
 
 def _restorecon(path: Path) -> None:

@@ -182,7 +182,7 @@ class EdgeMachine(RuleBasedStateMachine):
     @rule(chosen=sets, lives=st.integers(0, 12), again=st.booleans())
     def a_sync_dies_between_two_commands(self, chosen, lives, again):
         offered = check(self.content(chosen))
-        process = Process(self.rig.service, MortalApi(self.rig.paths.socket, lives), clock=time.time, sleep=time.sleep)
+        process = Process(self.rig.service, MortalApi(self.rig.paths.socket, lives))
         with contextlib.suppress(Killed):
             self.edge_of(Edge, process).sync([offered])
         self.rig.edge.sync([offered]) if again else self.mend()
@@ -190,7 +190,7 @@ class EdgeMachine(RuleBasedStateMachine):
     @rule(chosen=sets, again=st.booleans())
     def a_sync_dies_between_record_and_file(self, chosen, again):
         offered = check(self.content(chosen))
-        process = Process(self.rig.service, self.rig.api, clock=time.time, sleep=time.sleep)
+        process = Process(self.rig.service, self.rig.api)
         with contextlib.suppress(Killed):
             self.edge_of(MortalEdge, process).sync([offered])
         self.rig.edge.sync([offered]) if again else self.mend()

@@ -3,7 +3,6 @@
 import json
 import signal
 import subprocess
-import time
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -84,7 +83,7 @@ class Rig:
     @property
     def edge(self):
         """One run's: nothing is remembered from the one before."""
-        process = Process(self.service, self.api, clock=time.time, sleep=time.sleep)
+        process = Process(self.service, self.api)
         return Edge(self.paths, process, restorecon=lambda path: None, uptime=lambda: self.uptime)
 
     def render(self, spec):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import pytest
 from haproxy_edge_minion import process
 from haproxy_edge_minion.applied import Applied
@@ -36,11 +38,16 @@ class Service:
         return "nothing is wrong"
 
 
-def reloaded(*workers, listens=lambda pid, now: False):
+def reloaded(*workers, listens=lambda pid, now: False, service=None):
     """What a reload tells when the socket is answered by these, and the seconds it took to tell."""
     time = Time()
     process = Process(
-        Service(), Api(*workers), clock=time.clock, sleep=time.sleep, listens=lambda pid: listens(pid, time.now)
+        service or Service(),
+        Api(*workers),
+        clock=time.clock,
+        wall=time.wall,
+        sleep=time.sleep,
+        listens=lambda pid: listens(pid, time.now),
     )
     told = process.reload(APPLIED)
     return told, time.now - Time.now
@@ -86,3 +93,16 @@ def test_an_old_worker_that_never_lets_go_holds_nothing_up_for_long():
     told, seconds = reloaded(worker(1, "old"), worker(2, "new"), listens=lambda pid, now: True)
     assert told is None
     assert seconds < process.PROOF_TIMEOUT / 2
+
+
+def test_the_log_is_asked_by_the_time_of_day_and_the_patience_does_not_depend_on_it():
+    class Log(Service):
+        asked: ClassVar[list[float]] = []
+
+        def journal(self, since):
+            self.asked.append(since)
+            return super().journal(since)
+
+    _, seconds = reloaded(worker(1, "old"), service=Log())
+    assert set(Log.asked) == {Time.today + 3600}
+    assert process.PROOF_TIMEOUT <= seconds < process.PROOF_TIMEOUT + 1

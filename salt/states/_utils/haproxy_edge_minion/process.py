@@ -6,6 +6,7 @@ is believed until a worker with another process id shows the expected skeleton a
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Protocol
 
@@ -40,21 +41,23 @@ class Service(Protocol):
 
 
 class Process:
-    """HAProxy under its service. ``clock`` is wall time in seconds."""
+    """HAProxy under its service. ``clock`` is monotonic seconds, ``wall`` those since 1970, by which a log is asked."""
 
     def __init__(
         self,
         service: Service,
         api: RuntimeApi,
         *,
-        clock: Callable[[], float],
-        sleep: Callable[[float], None],
+        clock: Callable[[], float] = time.monotonic,
+        wall: Callable[[], float] = time.time,
+        sleep: Callable[[float], None] = time.sleep,
         listens: Callable[[int], bool] = listens,
     ) -> None:
         self.service = service
         self._api = api
         self.version = ""
         self._clock = clock
+        self._wall = wall
         self._sleep = sleep
         self._listens = listens
 
@@ -95,14 +98,14 @@ class Process:
         return self._attempt(self.service.reload, applied, pid_before=before.pid if before else None)
 
     def _attempt(self, action: Callable[[], None], applied: Applied, *, pid_before: int | None) -> str | None:
-        since = self._clock()
+        since, began = self._wall(), self._clock()
         try:
             action()
             patience = PROOF_TIMEOUT if pid_before is None else _LOST_RELOAD_TIMEOUT
-            proven = self._proven(applied, pid_before, since, since + patience)
+            proven = self._proven(applied, pid_before, since, began + patience)
             if proven is None and pid_before is not None:
                 action()
-                proven = self._proven(applied, pid_before, since, since + PROOF_TIMEOUT)
+                proven = self._proven(applied, pid_before, since, began + PROOF_TIMEOUT)
         except EdgeError as error:
             return f"{self.service.journal(since)}\n{error}"
         if proven and pid_before is not None:
@@ -117,7 +120,7 @@ class Process:
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float, until: float) -> bool | None:
         """None when nothing happened at all."""
-        look_at_journal, gone, another = since + _JOURNAL_EVERY, False, False
+        look_at_journal, gone, another = self._clock() + _JOURNAL_EVERY, False, False
         while (now := self._clock()) < until:
             running = self.running()
             if running and running.pid != pid_before:
