@@ -1,5 +1,6 @@
 """Beside the frontends: an HTTP answer about health, and HAProxy's own metrics."""
 
+import socket
 import urllib.error
 import urllib.request
 
@@ -58,6 +59,16 @@ def test_metrics_are_haproxys_own_and_name_each_server(watched, pods):
 def test_a_bind_of_theirs_that_haproxy_refuses_names_its_pillar_key(rig, pods):
     with pytest.raises(EdgeError, match=r"haproxy\.health_bind: '127\.0\.0\.1': haproxy: "):
         rig.apply(of(pods[0]), haproxy={**rig.haproxy, "health_bind": "127.0.0.1"})
+
+
+@pytest.mark.parametrize("key", ["health_bind", "metrics_bind"])
+def test_a_new_one_on_a_taken_port_never_reaches_the_haproxy_that_serves(rig, pods, key):
+    rig.apply(of(pods[0]))
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        bind = f"127.0.0.1:{taken.getsockname()[1]}"
+        with pytest.raises(EdgeError, match=rf"haproxy\.{key}: '{bind}': Address already in use: port .* is held by"):
+            rig.apply(of(pods[0]), haproxy={**rig.haproxy, key: bind})
+    assert bind not in rig.log_of_haproxy()
 
 
 def test_checks_given_in_the_pillar_hold_for_servers_of_the_file_and_of_run_time_alike(rig, pods):

@@ -94,11 +94,11 @@ def _held_by_others(applied: Applied, good: Applied | None) -> list[str]:
     HAProxy would find out, too, but only after it has told the old worker to stop listening, which refuses every new
     connection of every frontend for a second or two.
     """
-    before = {bind for frontend in good.spec.frontends for bind in frontend.binds} if good else set()
+    before = {bind for _, _, binds in good.spec.listeners for bind in binds} if good else set()
     new = [
-        (frontend.key, bind, place)
-        for frontend in applied.spec.frontends
-        for bind in frontend.binds
+        (key, bind, place)
+        for _, key, binds in applied.spec.listeners
+        for bind in binds
         if bind not in before
         for place in places(bind)
         if in_use(trouble(place))
