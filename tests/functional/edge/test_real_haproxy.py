@@ -3,6 +3,7 @@
 import contextlib
 import json
 import socket
+import stat
 
 import pytest
 from haproxy_edge_minion.outcome import EdgeError
@@ -173,11 +174,13 @@ def test_a_process_that_is_not_ours_is_reloaded_with_the_reason(rig, pods):
         f"defaults\n mode tcp\n timeout connect 1s\n timeout client 1s\n timeout server 1s\n"
         f"listen x\n bind 127.0.0.1:{rig.port}\n"
     )
+    rig.paths.config.chmod(0o640)
     rig.service.start()
     wait_for(lambda: rig.edge._process.running() is not None)
     step, _ = rig.apply(of(pods[0]))
     assert (step.action, step.reason) == ("reload", "the running configuration is not ours")
     assert "listen x" in rig.paths.backup.read_text()
+    assert stat.S_IMODE(rig.paths.backup.stat().st_mode) == 0o640
 
 
 def test_an_older_haproxy_that_refuses_a_command_is_reloaded_with_its_words_as_reason(rig, pods, monkeypatch):

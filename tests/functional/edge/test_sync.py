@@ -87,6 +87,14 @@ def test_an_older_generation_after_a_newer_one_changes_nothing(serving):
     assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
 
 
+@pytest.mark.parametrize("generations", [(11, 12), (12, 11)])
+def test_of_two_generations_in_one_order_the_newer_is_served_and_kept(serving, generations):
+    servers = {11: OLD, 12: NEW}
+    serving.edge.sync([one for number in generations for one in offered(servers[number], generation=number)])
+    assert serving.runs() == {"new:10.42.0.8:8443": 100}
+    assert serving.edge.serves()["default kube-system/traefik"]["generation"] == 12
+
+
 @pytest.mark.field_failure("Salt loses or doubles")
 def test_a_state_run_that_waited_with_an_older_snapshot_keeps_the_newer_one(serving):
     serving.edge.sync(offered(NEW, generation=12))

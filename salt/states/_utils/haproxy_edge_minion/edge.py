@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
+import stat
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -91,7 +92,7 @@ class Edge:
     def keep(self, prepared: Prepared) -> None:
         """Remember the snapshots, so that nothing older is ever taken after them."""
         for found in prepared.snapshots:
-            self._saved.save(found)
+            self._saved.keep(found)
 
     def differs(self, prepared: Prepared) -> bool:
         """Whether `write` would change anything."""
@@ -113,7 +114,8 @@ class Edge:
                 "known"
             )
         if before and not self.paths.applied.exists() and not self.paths.backup.exists():
-            replace(self.paths.backup, before, mode=0o644)
+            # as it was: it may hold passwords
+            replace(self.paths.backup, before, mode=stat.S_IMODE(self.paths.config.stat().st_mode))
         self._put(prepared.applied)
 
     def foresee(self, applied: Applied) -> tuple[Step | None, tuple[str, ...]]:
@@ -145,9 +147,7 @@ class Edge:
         Needs neither pillar nor master. Raises `StateNeeded` when only the state lane can help; what is offered is
         saved by then, so it will use it.
         """
-        kept = [self._saved.newest(found) for found in offered]
-        for found in kept:
-            self._saved.save(found)
+        kept = [self._saved.keep(found) for found in offered]
         refused = tuple(found.service for found, here in zip(offered, kept, strict=True) if here is not found)
         self.stats.watch.lap("save")
         before = self._record()

@@ -59,6 +59,12 @@ class SavedSnapshots:
             return offered
         return self.load(offered.cluster, offered.service) or offered
 
+    def keep(self, offered: Snapshot) -> Snapshot:
+        """`newest`, which is saved when it returns, so that nothing older is taken after it."""
+        kept = self.newest(offered)
+        self.save(kept)
+        return kept
+
     def save(self, snapshot: Snapshot) -> None:
         """On the disk when it returns. Raises ``OSError`` with the old one untouched."""
         path = self._path(snapshot.cluster, snapshot.service)
