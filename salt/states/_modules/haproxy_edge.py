@@ -8,7 +8,6 @@ line of ``problems``, never an exception: the master would hear nothing of it.
 
 from __future__ import annotations
 
-import contextlib
 from pathlib import Path
 from typing import Any
 
@@ -143,8 +142,7 @@ def verify() -> dict[str, Any]:
         salt edge1 haproxy_edge.verify
     """
     edge = _edge()
-    # the lock would make the directory, and this changes nothing
-    with locked(edge.paths.state) if edge.paths.state.exists() else contextlib.nullcontext():
+    with locked(edge.paths.state, make=False):
         differences = edge.verify()
     __context__["retcode"] = int(bool(differences))
     return {"parity": not differences, "differences": differences}
@@ -165,9 +163,9 @@ def reconcile() -> dict[str, Any]:
         salt-call --local haproxy_edge.reconcile
     """
     edge = _edge()
-    if not edge.paths.state.exists():
-        return {**returns.step_taken(None), "found": [], "problems": [NOTHING_YET], "told": False}
-    with locked(edge.paths.state):
+    with locked(edge.paths.state, make=False) as is_there:
+        if not is_there:
+            return {**returns.step_taken(None), "found": [], "problems": [NOTHING_YET], "told": False}
         done, needed = returns.reconciled(edge)
         ack = _acknowledged(edge, "edge", done=done["reason"] or "", problems=done["problems"], state_needed=needed)
     return {**done, "told": _tell(edge, ack, did_something=done["action"] is not None)}

@@ -41,6 +41,13 @@ def test_a_problem_that_stays_is_told_once_whichever_lane_told_it(half_served, s
     assert sent == []
 
 
+@pytest.mark.parametrize("function", ["reconcile", "verify"])
+def test_on_a_host_that_has_nothing_of_ours_nothing_is_made(rig, salt_module, function):
+    told = getattr(salt_module, function)()
+    assert "there is no configuration of ours yet" in str(told)
+    assert not rig.paths.state.exists()
+
+
 def test_an_edge_that_is_asked_confesses_what_stands_in_its_way_and_what_differs(half_served, salt_module, pods):
     half_served.by_hand(f"set server websecure/{pods[0].server_name} weight 7")
     standing, differs = salt_module.ack()["problems"]

@@ -47,6 +47,12 @@ def test_only_a_new_minion_waits_for_its_master_and_not_for_ever(tmp_path):
     assert time.now == now
 
 
+def test_who_left_meanwhile_finds_nothing_made_again(tmp_path):
+    gone = LastTold(tmp_path / "state/told", "7 100")
+    assert gone.tell(ACK, connected=lambda: True, send=lambda: True)
+    assert not gone.path.parent.exists()
+
+
 def test_what_could_not_be_sent_stays_news(told):
     assert not told.tell(ACK, connected=lambda: True, send=lambda: False)
     assert told.is_news(ACK)

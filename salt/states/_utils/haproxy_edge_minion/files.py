@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TextIO
 
 BACKUP_SUFFIX = ".before-haproxy-edge"
 
@@ -77,12 +78,31 @@ class Paths:
 
 
 @contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """One holder at a time, whoever calls; freed by the kernel when the holder dies."""
-    directory.mkdir(mode=0o700, parents=True, exist_ok=True)
-    with (directory / "lock").open("w") as held:
-        fcntl.flock(held, fcntl.LOCK_EX)
-        yield
+def locked(directory: Path, *, make: bool = True) -> Iterator[bool]:
+    """One holder at a time, whoever calls; freed by the kernel when the holder dies.
+
+    Gives whether ``directory`` is there; without ``make`` it may not be, and then there is nothing to lock.
+    """
+    held = None
+    while held is None and (make or directory.exists()):
+        if make:
+            directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+        held = _lock_in(directory)
+    with held or contextlib.nullcontext():
+        yield held is not None
+
+
+def _lock_in(directory: Path) -> TextIO | None:
+    """None when it was taken away while we waited: the next one to come would lock another file."""
+    try:
+        held = (directory / "lock").open("w")
+    except FileNotFoundError:
+        return None
+    fcntl.flock(held, fcntl.LOCK_EX)
+    if os.fstat(held.fileno()).st_nlink:
+        return held
+    held.close()
+    return None
 
 
 def read(path: Path) -> str:

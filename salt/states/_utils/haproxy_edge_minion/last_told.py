@@ -38,9 +38,10 @@ class LastTold:
         return read(self.path) != self._record(ack)
 
     def remember(self, ack: Mapping[str, Any]) -> None:
-        """It has been told."""
+        """It has been told. Where `clean` took everything away meanwhile, nothing is made again."""
         with contextlib.suppress(OSError):
-            replace(self.path, self._record(ack), mode=0o600, durable=False)
+            if self.path.parent.exists():
+                replace(self.path, self._record(ack), mode=0o600, durable=False)
 
     @property
     def is_new_minion(self) -> bool:
