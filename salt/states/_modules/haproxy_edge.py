@@ -13,7 +13,7 @@ from typing import Any
 
 import salt.utils.templates
 from haproxy_edge_minion import returns
-from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.applied import recorded
 from haproxy_edge_minion.cleaning import clean as take_back
 from haproxy_edge_minion.cleaning import footprint
 from haproxy_edge_minion.edge import NOTHING_YET, Edge, Prepared
@@ -197,8 +197,8 @@ def schedule(test: bool = False) -> dict[str, Any]:
     Have the minion call `reconcile` by itself: every ``reconcile_interval`` seconds (pillar), and when it starts,
     whether or not its master is there.
 
-    Gives ``changed`` and ``problems``. The file is a drop-in of the minion's configuration; the running minion is told
-    as well.
+    Gives ``changed`` and ``problems``. The running minion is told, and the next one reads a drop-in of its
+    configuration.
 
     CLI Example:
 
@@ -206,27 +206,32 @@ def schedule(test: bool = False) -> dict[str, Any]:
 
         salt edge1 haproxy_edge.schedule
     """
-    applied = Applied.load(Paths().applied)
-    interval = (applied.spec if applied else Spec.nothing()).reconcile_interval
-    changed = read(_drop_in()) != drop_in(interval)
-    problems: list[str] = []
-    if changed and not test:
-        replace(_drop_in(), drop_in(interval), mode=0o644)
-        problems = _schedule_now(interval)
-    return {"changed": changed, "problems": problems}
+    record = recorded(Paths())
+    interval = (record.spec if record else Spec.nothing()).reconcile_interval
+    if read(_drop_in()) == drop_in(interval):
+        return {"changed": False, "problems": []}
+    try:
+        if not test:
+            # whoever finds the file takes it that the running minion knows
+            _schedule_now(interval)
+            replace(_drop_in(), drop_in(interval), mode=0o644)
+    except (EdgeError, OSError) as error:
+        return {"changed": False, "problems": [f"schedule: {error}"]}
+    return {"changed": True, "problems": []}
 
 
-def _schedule_now(interval: int) -> list[str]:
-    if not _minion():
-        return []
-    _unschedule()
-    added = __salt__["schedule.add"](SCHEDULED, persist=False, **job(interval))
-    return [] if added["result"] else [f"schedule: {added['comment']}"]
+def _schedule_now(interval: int) -> None:
+    if _minion():
+        _unschedule()
+        added = __salt__["schedule.add"](SCHEDULED, persist=False, **job(interval))
+        if not added["result"]:
+            raise EdgeError(added["comment"])
 
 
 def _unschedule() -> None:
     if _minion() and SCHEDULED in __salt__["schedule.list"](show_all=True, return_yaml=False):
-        __salt__["schedule.delete"](SCHEDULED)
+        # kept, it would leave a file with all schedules of this minion, the site's, too
+        __salt__["schedule.delete"](SCHEDULED, persist=False)
 
 
 def _drop_in() -> Path:
@@ -322,7 +327,7 @@ def clean(test: bool = False) -> dict[str, Any]:
     """
     Take back what `configure` wrote: the configuration found at first apply returns, our own files go.
 
-    Gives ``removed`` and ``restored`` (paths).
+    Gives ``removed`` and ``restored`` (paths), and ``problems``: what was not done then is done by the next call.
 
     CLI Example:
 
@@ -333,13 +338,20 @@ def clean(test: bool = False) -> dict[str, Any]:
     paths = Paths()
     removed, restored = footprint(paths)
     removed += [path for path in (_drop_in(),) if path.exists()]
-    if not test and removed:
-        _drop_in().unlink(missing_ok=True)
-        _unschedule()
-        # not while a reconcile puts back what is taken away here
-        with locked(paths.state):
-            take_back(paths, restorecon=_restorecon)
-    return {"removed": [str(path) for path in removed], "restored": [str(path) for path in restored]}
+    try:
+        if removed and not test:
+            _take_back(paths)
+    except OSError as error:
+        return {"removed": [], "restored": [], "problems": [str(error)]}
+    return {"removed": [str(path) for path in removed], "restored": [str(path) for path in restored], "problems": []}
+
+
+def _take_back(paths: Paths) -> None:
+    _drop_in().unlink(missing_ok=True)
+    _unschedule()
+    # not while a reconcile puts back what is taken away here
+    with locked(paths.state):
+        take_back(paths, restorecon=_restorecon)
 
 
 def _compiled_pillar() -> dict[str, Any]:

@@ -61,10 +61,10 @@ def scheduled(name: str) -> dict[str, Any]:
 def cleaned(name: str) -> dict[str, Any]:
     """Nothing of ours is left; the configuration found at first apply is back."""
     done = __salt__["haproxy_edge.clean"](test=__opts__["test"])
-    changes = {key: paths for key, paths in done.items() if paths}
+    changes = {key: done[key] for key in ("removed", "restored") if done[key]}
     verb = "would be" if __opts__["test"] else "were"
-    comments = [f"{', '.join(paths)} {verb} {key}" for key, paths in changes.items()] or ["nothing of ours is here"]
-    return _ret(name, [], changes, comments)
+    comments = _problems(done["problems"]) + [f"{', '.join(paths)} {verb} {key}" for key, paths in changes.items()]
+    return _ret(name, done["problems"], changes, comments or ["nothing of ours is here"])
 
 
 def _given(template: str | None) -> dict[str, str]:

@@ -12,7 +12,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from haproxy_edge_minion.files import read
+from haproxy_edge_minion.files import Paths, read
 from haproxy_edge_minion.renderer import fill
 from haproxy_edge_minion.snapshot import Server
 from haproxy_edge_minion.spec import Spec, resolve
@@ -61,3 +61,8 @@ class Applied:
         except (ValueError, KeyError, TypeError, AttributeError):
             return None
         return loaded
+
+
+def recorded(paths: Paths) -> Applied | None:
+    """What the file holds; when that record is damaged, the last one that was proven to serve."""
+    return Applied.load(paths.applied) or Applied.load(paths.good)

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import Any
 
 from haproxy_edge_minion import parity, sequence
-from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.applied import Applied, recorded
 from haproxy_edge_minion.config_file import EDITED, ConfigFile
 from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.leaving import Leaving
@@ -214,9 +214,8 @@ class Edge:
         }
 
     def _record(self) -> Applied | None:
-        """What the file holds; when that record is damaged, the last one that was proven to serve."""
         if self._known is None:
-            self._known = Applied.load(self.paths.applied) or Applied.load(self.paths.good)
+            self._known = recorded(self.paths)
         return self._known
 
     def _wanted(self, before: Applied) -> Applied:
