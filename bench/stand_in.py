@@ -42,7 +42,7 @@ ROLE = {"roles": ["haproxy-edge"]}
 FILES = (
     "haproxy.sls",
     "haproxy/init.sls",
-    "_utils/haproxy_edge_minion/release.py",
+    "_utils/haproxy_edge_minion/version_of_modules.py",
     *(f"haproxy/{name}.sls" for name in ("install", "config", "service", "schedule")),
     "haproxy/files/haproxy.cfg.jinja",
 )

@@ -23,7 +23,7 @@ from lab.pods import Pod
 from lab.processes import wait_for
 from lab.topology import PILLAR, SERVICE, Lab
 
-RELEASE = "/var/cache/salt/minion/extmods/utils/haproxy_edge_minion/release.py"
+VERSION = "/var/cache/salt/minion/extmods/utils/haproxy_edge_minion/version_of_modules.py"
 Plant = Callable[[Lab, list[Pod]], AbstractContextManager[Any]]
 
 
@@ -139,7 +139,7 @@ def _no_ipv6(lab: Lab, pods: list[Pod]) -> Iterator[None]:
 
 @contextlib.contextmanager
 def _old_modules(lab: Lab, pods: list[Pod]) -> Iterator[None]:
-    path = lab.edges[1].path(RELEASE)
+    path = lab.edges[1].path(VERSION)
     before = path.read_text()
     path.write_text('MODULES = "of another release"\n')
     try:

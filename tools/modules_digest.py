@@ -1,4 +1,4 @@
-"""Write the digest of the edge's modules into ``haproxy_edge_minion/release.py``; ``--check`` only compares.
+"""Write the digest of the edge's modules into ``haproxy_edge_minion/version_of_modules.py``; ``--check`` only compares.
 
 An edge tells by it whether its modules are those the master serves; a test fails when it was forgotten. It must
 never depend on anything but those modules: the same ones have the same digest everywhere.
@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 STATES = Path(__file__).resolve().parent.parent / "salt/states"
-RELEASE = STATES / "_utils/haproxy_edge_minion/release.py"
+VERSION = STATES / "_utils/haproxy_edge_minion/version_of_modules.py"
 _LINE = re.compile(r'^MODULES = ".*"$', re.MULTILINE)
 
 
@@ -26,13 +26,13 @@ def digest() -> str:
 
 def main() -> int:
     """With ``--check`` 1 when the digest is an old one; else it is written."""
-    text = RELEASE.read_text()
+    text = VERSION.read_text()
     wanted = _LINE.sub(f'MODULES = "{digest()}"', text)
     if "--check" in sys.argv:
         if text != wanted:
-            print(f"{RELEASE.name}: the edge's modules are others; run: make generated", file=sys.stderr)
+            print(f"{VERSION.name}: the edge's modules are others; run: make generated", file=sys.stderr)
         return int(text != wanted)
-    RELEASE.write_text(wanted)
+    VERSION.write_text(wanted)
     return 0
 
 

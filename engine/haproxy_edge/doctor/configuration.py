@@ -20,12 +20,12 @@ from haproxy_edge.options import LANES
 MASTER = "master"
 # as the loader knows it, and so as ext_pillar names it
 EXT_PILLAR = "haproxy_edge"
-RELEASE_FILE = "salt://_utils/haproxy_edge_minion/release.py"
+VERSION_FILE = "salt://_utils/haproxy_edge_minion/version_of_modules.py"
 # what an edge is served, and what each is for
 STATES = {
     "salt://haproxy/init.sls": "the states",
     "salt://haproxy/files/haproxy.cfg.jinja": "the template",
-    RELEASE_FILE: "the edge's modules",
+    VERSION_FILE: "the edge's modules",
 }
 _README = "README, 'Install', step 4"
 _MODULES = re.compile(r'^MODULES = "([0-9a-f]+)"$', re.MULTILINE)
@@ -133,12 +133,12 @@ def states(facts: Facts) -> Iterator[Finding]:
             f"add the checkout's salt/states to file_roots, or its gitfs remote ({_README})",
         )
     if not absent:
-        yield ok("states", MASTER, f"served; modules {(release(facts) or 'without a digest')[:12]}")
+        yield ok("states", MASTER, f"served; modules {(modules_served(facts) or 'without a digest')[:12]}")
 
 
-def release(facts: Facts) -> str | None:
+def modules_served(facts: Facts) -> str | None:
     """The digest of the modules that the master serves."""
-    found = _MODULES.search(facts.texts.get(RELEASE_FILE) or "")
+    found = _MODULES.search(facts.texts.get(VERSION_FILE) or "")
     return found[1] if found else None
 
 

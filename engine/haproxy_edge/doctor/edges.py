@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from haproxy_edge.doctor.configuration import MASTER, release
+from haproxy_edge.doctor.configuration import MASTER, modules_served
 from haproxy_edge.doctor.facts import Facts
 from haproxy_edge.doctor.finding import Finding, advice, ok, unknown, wrong
 from haproxy_edge.status import for_people
@@ -51,7 +51,7 @@ def answering(facts: Facts) -> Iterator[Finding]:
 
 def modules(facts: Facts) -> Iterator[Finding]:
     """Its modules are those the master serves."""
-    served = release(facts)
+    served = modules_served(facts)
     for edge in facts.edges:
         mend = f"salt {edge.name} state.apply haproxy brings them"
         if edge.examination is None:

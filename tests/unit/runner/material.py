@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from haproxy_edge.doctor.configuration import RELEASE_FILE, STATES
+from haproxy_edge.doctor.configuration import STATES, VERSION_FILE
 from haproxy_edge.doctor.facts import Api, Edge, Engine, Facts, Path
 from haproxy_edge.installed import installed
 from haproxy_edge.report import options_row
@@ -36,7 +36,7 @@ def configuration(**more):
 
 def texts(**more):
     takes = {path: f"{{% for order in salt['haproxy_edge_outbox.take']('{lane}') %}}" for lane, path in SLS.items()}
-    return {**dict.fromkeys(STATES, "there"), RELEASE_FILE: 'MODULES = "abc"', **takes, **more}
+    return {**dict.fromkeys(STATES, "there"), VERSION_FILE: 'MODULES = "abc"', **takes, **more}
 
 
 def frontend(**more):

@@ -18,10 +18,10 @@ from haproxy_edge_minion.binds import Place, places
 from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.pillar_snapshots import offered_by, snapshots_in
 from haproxy_edge_minion.planner import Unusable
-from haproxy_edge_minion.release import MODULES
 from haproxy_edge_minion.runtime import RuntimeApi, RuntimeApiError
 from haproxy_edge_minion.snapshot import Server, Snapshot
 from haproxy_edge_minion.spec import Frontend, Spec, SpecError, resolve
+from haproxy_edge_minion.version_of_modules import MODULES
 
 # seconds for ``haproxy -v``
 _VERSION_TIMEOUT = 5.0
