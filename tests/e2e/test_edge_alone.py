@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
+
 import pytest
+from haproxy_edge_minion.applied import Applied
 
 from lab.processes import wait_for
 from tests.e2e.world import local
+
+# a digest that no configuration has
+OTHER = "0" * 64
 
 
 def test_the_schedule_is_set_by_the_state_and_asks_nothing_of_the_master(world):
@@ -46,3 +52,21 @@ def test_a_rebooted_edge_serves_and_mends_itself_with_the_master_away(world):
     finally:
         world.lab.master.start()
         world.lab.await_minions()
+
+
+def test_an_edge_that_begins_with_what_cannot_start_goes_back_to_what_served_before(world):
+    """HAProxy went down in the middle of a reload to it, as with its host."""
+    edge, port = world.lab.edges[0], 8999
+    record = edge.path("/var/lib/haproxy-edge/applied.json")
+    good = Applied.load(record)
+    skeleton = f"{good.skeleton.replace(good.digest, OTHER)}\nfrontend taken\n    bind 127.0.0.1:{port}\n"
+    bad = dataclasses.replace(good, digest=OTHER, skeleton=skeleton)
+    with edge.port_taken(port):
+        edge.run(["systemctl", "stop", "haproxy"])
+        record.write_text(bad.as_json)
+        edge.path("/etc/haproxy/haproxy.cfg").write_text(bad.text)
+        problems = "\n".join(local(edge, "reconcile")["problems"])
+        assert f"taken: '127.0.0.1:{port}': haproxy: cannot bind" in problems
+        assert "the last good configuration is back and serves" in problems
+        assert local(edge, "verify")["parity"]
+    assert world.config(edge) == good.text

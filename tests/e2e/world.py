@@ -158,5 +158,5 @@ def from_outside(edge: EdgeHost) -> Edge:
         state=edge.path("/var/lib/haproxy-edge"),
         socket=edge.path("/run/haproxy/admin.sock"),
     )
-    process = Process(None, RuntimeApi(paths.socket), clock=time.time, sleep=time.sleep)
+    process = Process(None, RuntimeApi(paths.socket))
     return Edge(paths, process, restorecon=lambda path: None)
