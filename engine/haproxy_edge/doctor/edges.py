@@ -20,15 +20,21 @@ RUNTIME_SERVERS_SINCE = (2, 6)
 
 def target(facts: Facts) -> Iterator[Finding]:
     """The engine's target matches somebody, and everybody who ever was an edge."""
-    matched = {name for engine in facts.engines for name in engine.fleet}
+    matched = {name for engine in facts.engines for name in engine.fleet or ()}
     for engine in facts.engines:
         options = engine.installed.options
-        if options and not engine.fleet:
+        if options and engine.fleet is None:
+            found = f"which minions {options.target} ({options.target_type}) matches cannot be told"
+            mend = "salt-run prints the row at fault above; salt <that minion> saltutil.refresh_pillar writes it anew"
+            yield wrong("target", engine.name, found, mend)
+        elif options and not engine.fleet:
             found = f"no accepted minion matches {options.target} ({options.target_type})"
             mend = "salt 'edge*' grains.append roles haproxy-edge, or set the engine's 'target'"
             yield wrong("target", engine.name, found, mend)
         elif options:
-            yield ok("target", engine.name, f"{len(engine.fleet)} edges")
+            yield ok("target", engine.name, f"{len(engine.fleet or ())} edges")
+    if any(engine.fleet is None for engine in facts.engines):
+        return
     for name in sorted(set(facts.known_edges) & set(facts.keys.get("accepted") or ()) - matched):
         found = "its pillar has frontends, but no engine's target matches it, so no change is sent to it"
         yield wrong("target", name, found, f"salt {name} grains.append roles haproxy-edge, or take it out of pillar")

@@ -38,13 +38,16 @@ class Api:
 
 @dataclass(frozen=True)
 class Engine:
-    """One configured engine and what belongs to it. ``alive``: whether the process that reported is still there."""
+    """One configured engine and what belongs to it. ``alive``: whether the process that reported is still there.
+
+    ``fleet``: whom its target matches, None when that cannot be told.
+    """
 
     installed: Installed
     report: Mapping[str, Any] | None
     alive: bool | None
     api: Api | None
-    fleet: Sequence[str]
+    fleet: Sequence[str] | None
     frozen: Mapping[str, Frozen] = field(default_factory=dict)
     # by service: port names with the number of their servers; None when the store has no snapshot of it
     stored: Mapping[str, Mapping[str, int] | None] = field(default_factory=dict)

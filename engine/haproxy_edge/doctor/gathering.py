@@ -32,7 +32,7 @@ class Texts(Protocol):
 
 
 class Gatherer:
-    """``fleet`` gives the accepted minions that an engine's target matches."""
+    """``fleet`` gives the accepted minions that an engine's target matches, None when that cannot be told."""
 
     def __init__(
         self,
@@ -41,7 +41,7 @@ class Gatherer:
         minions: Minions,
         keys: Callable[[], Mapping[str, Sequence[str]]],
         texts: Texts,
-        fleet: Callable[[Options], Sequence[str]],
+        fleet: Callable[[Options], Sequence[str] | None],
     ) -> None:
         self._configuration = configuration
         self._store = store
@@ -56,7 +56,7 @@ class Gatherer:
         with ThreadPoolExecutor(max(len(configured), 1)) as pool:
             apis = [pool.submit(_api, one.options) for one in configured if one.options]
             fleets = {one.cluster: self._fleet(one.options) for one in configured if one.options}
-            edges, unpublished = self._edges(sorted({name for fleet in fleets.values() for name in fleet}), host)
+            edges, unpublished = self._edges(sorted({name for fleet in fleets.values() for name in fleet or ()}), host)
             found = iter([api.result() for api in apis])
         engines = [self._engine(one, next(found) if one.options else None, fleets) for one in configured]
         paths = {path for _, path in reactor_files(self._configuration)} | set(STATES)
@@ -79,7 +79,7 @@ class Gatherer:
             # said by the engine's own finding
             return ()
 
-    def _engine(self, one: Installed, api: Api | None, fleets: Mapping[str, Sequence[str]]) -> Engine:
+    def _engine(self, one: Installed, api: Api | None, fleets: Mapping[str, Sequence[str] | None]) -> Engine:
         cluster, problem, report, frozen, stored = one.cluster, None, None, {}, {}
         try:
             report = self._store.report(cluster)

@@ -133,7 +133,7 @@ def resync(only: str | None = None) -> dict[str, Any]:
 
     def rows() -> dict[str, Any]:
         engines = [one for one in installed(_opts()) if one.options]
-        fleets = {one.cluster: _fleet(one.options) for one in engines if one.options}
+        fleets = {one.cluster: _known_fleet(one.options) for one in engines if one.options}
         reports = {one.cluster: _store().report(one.cluster) for one in engines}
         wanted, problems = orders_for(only, engines, fleets, reports)
         outbox = Outbox(_cache())
@@ -252,7 +252,7 @@ def _told(function: str, rows: Callable[[], dict[str, Any]], **empty: Any) -> di
 
 
 def _ask(edge: str | None, function: str, **arguments: Any) -> Answers:
-    known = sorted({name for one in _engines(None) if one.options for name in _fleet(one.options)})
+    known = sorted({name for one in _engines(None) if one.options for name in _known_fleet(one.options)})
     if not known:
         return Answers({}, ["the target of the engine matches no accepted minion: salt-run haproxy_edge.doctor"])
     names = [name for name in known if edge in (None, name)]
@@ -277,8 +277,16 @@ def _ring() -> bool:
         bus.close()
 
 
-def _fleet(options: Options) -> list[str]:
-    return Fleet(_opts(), options.target, options.target_type)() or []
+def _fleet(options: Options) -> list[str] | None:
+    return Fleet(_opts(), options.target, options.target_type)()
+
+
+def _known_fleet(options: Options) -> list[str]:
+    fleet = _fleet(options)
+    if fleet is None:
+        # Salt has logged which row of which minion cannot be read
+        raise PublishError(f"which minions {options.target!r} matches cannot be told: salt-run haproxy_edge.doctor")
+    return fleet
 
 
 def _opts() -> dict[str, Any]:

@@ -102,6 +102,20 @@ def test_without_an_edge_it_points_to_the_doctor(runner, function):
     assert (told["retcode"], "haproxy_edge.doctor" in told["problems"][0]) == (1, True)
 
 
+def test_a_fleet_that_cannot_be_told_is_not_called_an_empty_one(runner, opts):
+    accepted, grains = Path(opts["pki_dir"]) / "minions", Path(opts["cachedir"]) / "grains"
+    for folder in (accepted, grains):
+        folder.mkdir(parents=True)
+    (accepted / "web1").write_text("-----BEGIN PUBLIC KEY-----\n")
+    (grains / "web1.p").write_bytes(b"\xc1 not msgpack")
+
+    for function in ("plan", "resync"):
+        told = runner[f"haproxy_edge.{function}"]()
+        assert (told["retcode"], "cannot be told" in told["problems"][0]) == (1, True)
+    findings = runner["haproxy_edge.doctor"]()["findings"]
+    assert ["cannot be told" in one["found"] for one in findings if one["check"] == "target"] == [True]
+
+
 def test_the_doctor_of_a_master_that_was_never_started_names_all_that_is_missing(runner):
     told = runner["haproxy_edge.doctor"]()
     wrong = {finding["check"] for finding in told["findings"] if finding["state"] == "wrong"}

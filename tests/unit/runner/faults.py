@@ -68,6 +68,7 @@ FAULTS = {
     "no such service": (api(Path(PATH, None, None, {TRAEFIK: None})), "service", "no endpoints"),
     "nobody ready": (api(Path(PATH, None, None, {TRAEFIK: ()})), "service", "no pod is ready"),
     "target matches nobody": ({**an_engine(fleet=[]), "edges": [], "known_edges": []}, "target", "roles:haproxy-edge"),
+    "target cannot be matched": (an_engine(fleet=None), "target", "cannot be told"),
     "an edge outside the target": (
         {"known_edges": ["edge1", "edge2", "edge3"], "keys": {"accepted": ["edge1", "edge2", "edge3"]}},
         "target",
