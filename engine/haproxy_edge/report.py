@@ -140,7 +140,8 @@ def edge_row(edge: Edge, cluster: str) -> dict[str, Any]:
 
 def convergence_row(convergence: Convergence) -> dict[str, Any]:
     """Seconds from a change until its last edge confirmed it; counts are not cumulative."""
-    return {**asdict(convergence), "bounds": list(convergence.bounds), "counts": list(convergence.counts)}
+    # not asdict: it copies number by number, with each cycle
+    return {**vars(convergence), "bounds": list(convergence.bounds), "counts": list(convergence.counts)}
 
 
 def unchanged(before: Mapping[str, Any], after: Mapping[str, Any]) -> bool:
