@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import statistics
+import sys
 import time
 from dataclasses import asdict, dataclass, field
 from typing import Any
@@ -114,7 +115,8 @@ def show(*, keep: bool, lane: str = "hot", before: float = 0.0) -> int:
             down()
         raise
     if keep:
-        print(HOW_TO_PLAY)
+        # the last line of standard output is the figures'
+        print(HOW_TO_PLAY, file=sys.stderr)
     else:
         say("taking the lab down")
         down()
