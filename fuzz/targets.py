@@ -179,7 +179,7 @@ class PillarCheck(Target):
 
     def _no_line_is_injected(self, applied: Applied) -> None:
         twin = _harmless(applied.spec)
-        expected = fill(seal(self._render(twin), twin)[0], twin, applied.servers)
+        expected = fill(seal(self._render(twin), twin, socket=Paths().socket)[0], twin, applied.servers)
         lines, others = applied.text.splitlines(), expected.splitlines()
         assert applied.text == "\n".join(lines) + "\n", "a line end that is none to HAProxy, or none at the end"
         assert len(lines) == len(others), f"{len(lines)} lines where {len(others)} were asked for"

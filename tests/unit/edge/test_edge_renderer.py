@@ -6,6 +6,7 @@ import jinja2
 import pytest
 from haproxy_edge_minion import commands
 from haproxy_edge_minion.diagnosis import explain, refused
+from haproxy_edge_minion.files import Paths
 from haproxy_edge_minion.renderer import SkeletonError, fill, seal, server_flags, server_line
 from haproxy_edge_minion.snapshot import check
 from haproxy_edge_minion.spec import TABLES, resolve
@@ -20,6 +21,10 @@ def spec_of(**pillar):
 
 def skeleton(spec):
     return jinja2.Template(TEMPLATE.read_text()).render(spec=spec)
+
+
+def sealed_of(spec, replacing="", by=""):
+    return seal(skeleton(spec).replace(replacing, by), spec, socket=Paths().socket)
 
 
 # the edge's own; HAProxy never hears of them
@@ -59,7 +64,7 @@ def test_file_and_command_carry_the_same_flags():
 
 def test_the_file_ends_in_a_newline_and_has_what_keeps_connections():
     spec = spec_of()
-    sealed, digest = seal(skeleton(spec), spec)
+    sealed, digest = sealed_of(spec)
     text = fill(sealed, spec, {"websecure": servers(server())})
     assert text.endswith("\n")
     for needed in ("retries 3", "option redispatch 1", "timeout connect 2s", "hard-stop-after 30m", digest):
@@ -80,7 +85,7 @@ def test_balance_source_is_consistent():
 @pytest.mark.parametrize("pillar", [{"check": {"inter": "1s"}}, {"global": {"maxconn": 7}}, {"hard_stop_after": "1m"}])
 def test_settings_and_server_flags_change_the_digest(pillar):
     one, other = spec_of(), spec_of(**pillar)
-    assert seal(skeleton(one), one)[1] != seal(skeleton(other), other)[1]
+    assert sealed_of(one)[1] != sealed_of(other)[1]
 
 
 @pytest.mark.parametrize(
@@ -89,23 +94,37 @@ def test_settings_and_server_flags_change_the_digest(pillar):
 )
 def test_every_key_that_may_be_left_out_reaches_haproxy(path, name):
     one, other = resolve(EVERY_KEY), resolve(without(path, name))
-    changed = seal(skeleton(one), one)[1] != seal(skeleton(other), other)[1]
+    changed = sealed_of(one)[1] != sealed_of(other)[1]
     assert changed != (name in NOT_IN_THE_FILE), f"{path}.{name}: neither haproxy.cfg.jinja nor server_flags has it"
 
 
 def test_servers_do_not_change_the_digest():
     spec = spec_of()
-    sealed, digest = seal(skeleton(spec), spec)
+    sealed, digest = sealed_of(spec)
     one, other = (fill(sealed, spec, {"websecure": servers(*listed)}) for listed in ([server()], [server("fd42::7")]))
     assert one != other
     assert one.count(digest) == other.count(digest) == 1
 
 
-@pytest.mark.parametrize("lost", ["@haproxy-edge-skeleton-digest@", "# haproxy-edge: servers of websecure"])
-def test_a_sites_template_without_our_marks_is_refused(lost):
-    spec = spec_of()
+@pytest.mark.parametrize(
+    "lost",
+    [
+        "@haproxy-edge-skeleton-digest@",
+        "frontend websecure\n",
+        "# haproxy-edge: servers of websecure",
+        "stats socket",
+        "/run/haproxy/admin.sock",
+        " level admin",
+    ],
+)
+def test_a_sites_template_without_what_has_to_stay_is_refused(lost):
+    assert lost in skeleton(spec_of())
     with pytest.raises(SkeletonError, match="the template must hold"):
-        seal(skeleton(spec).replace(lost, ""), spec)
+        sealed_of(spec_of(), lost)
+
+
+def test_a_sites_template_may_say_more_of_the_stats_socket():
+    assert sealed_of(spec_of(), "/run/haproxy/admin.sock mode 660", "unix@/run/haproxy/admin.sock user root mode 600")
 
 
 @pytest.mark.parametrize("bad", ["a;b", "a\nb", "a<<b", "a\\b", 'a"b', "a\x00"])

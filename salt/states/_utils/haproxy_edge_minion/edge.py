@@ -77,7 +77,7 @@ class Edge:
         """The pillars ``haproxy`` and ``haproxy_edge`` as a configuration. Raises `EdgeError` with every problem."""
         try:
             spec = resolve(haproxy)
-            skeleton, digest = seal(render(spec), spec)
+            skeleton, digest = seal(render(spec), spec, socket=self.paths.socket)
         except SpecError as error:
             raise EdgeError(str(error)) from error
         except SkeletonError as error:

@@ -10,7 +10,9 @@ Source: HAProxy configuration manual, sections 5.2 "Server and default-server op
 from __future__ import annotations
 
 import hashlib
+import itertools
 from collections.abc import Iterable, Mapping
+from pathlib import Path
 
 from haproxy_edge_minion.snapshot import Server
 from haproxy_edge_minion.spec import Frontend, Spec
@@ -46,11 +48,17 @@ def server_line(server: Server, flags: str) -> str:
     return f"    server {server.name} {server.socket_address} weight {weight(server)} {flags}{node}"
 
 
-def seal(skeleton: str, spec: Spec) -> tuple[str, str]:
-    """(skeleton carrying its digest, digest). Server flags count as skeleton. Raises `SkeletonError`."""
+def seal(skeleton: str, spec: Spec, *, socket: Path) -> tuple[str, str]:
+    """(skeleton carrying its digest, digest). Server flags count as skeleton. Raises `SkeletonError`.
+
+    ``socket`` is where HAProxy will be asked what it serves.
+    """
     if skeleton.count(DIGEST_PLACEHOLDER) != 1:
         raise SkeletonError(f"the template must hold {DIGEST_PLACEHOLDER} once, in 'setenv {DIGEST_VARIABLE}'")
     lines = [line.strip() for line in skeleton.splitlines()]
+    if not any(_is_admin_socket(line, socket) for line in lines):
+        # without it no start and no reload is ever proven, and HAProxy has no word to say about it
+        raise SkeletonError(f"the template must hold 'stats socket {socket} mode 660 level admin' in 'global'")
     missing = [frontend.name for frontend in spec.frontends if lines.count(f"{MARKER} {frontend.name}") != 1]
     if missing:
         raise SkeletonError(f"the template must hold one line '{MARKER} NAME' for each of: {', '.join(missing)}")
@@ -60,6 +68,12 @@ def seal(skeleton: str, spec: Spec) -> tuple[str, str]:
     flags = [f"{frontend.name} {server_flags(spec, frontend)}" for frontend in spec.frontends]
     digest = hashlib.sha256("\n".join([skeleton, *flags]).encode()).hexdigest()
     return skeleton.replace(DIGEST_PLACEHOLDER, digest), digest
+
+
+def _is_admin_socket(line: str, socket: Path) -> bool:
+    words = line.split()
+    named = words[:2] == ["stats", "socket"] and words[2:3] in ([str(socket)], [f"unix@{socket}"])
+    return named and ("level", "admin") in itertools.pairwise(words)
 
 
 def fill(skeleton: str, spec: Spec, servers: Mapping[str, Iterable[Server]]) -> str:
