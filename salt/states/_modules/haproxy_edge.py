@@ -85,7 +85,8 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
 
 def sync(payload: Any) -> dict[str, Any]:
     """
-    Serve the snapshots in ``payload`` by runtime commands: no pillar, no template, no reload, no state lock.
+    Serve the snapshots in ``payload`` by runtime commands: no template, no reload, no state lock, and of the pillar
+    only the key it signs with.
 
     Called by the reactor's hot lane with one string: JSON ``{"order": id, "snapshots": [snapshot, …]}``, or ``zlib:``
     and base64 of that. Gives the signed acknowledgement; see `ack`.

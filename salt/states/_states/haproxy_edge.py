@@ -1,5 +1,7 @@
 """States of an HAProxy edge. ``salt://haproxy`` puts them in order; the work is in execution module haproxy_edge.
 
+They must never call a state right in which a problem stands, nor change anything with ``test=True``.
+
 .. code-block:: yaml
 
     /etc/haproxy/haproxy.cfg:

@@ -1,7 +1,7 @@
 """What an edge tells the master it serves, so that nobody else can say it in its name.
 
-Pure. The key is the edge's own and comes in its pillar. The master's half is ``haproxy_edge.ack``; a test has each
-verify the other's.
+Pure. The key is the edge's own and comes in its pillar; it must never leave this host. The master's half is
+``haproxy_edge.ack``; a test has each verify the other's.
 """
 
 from __future__ import annotations

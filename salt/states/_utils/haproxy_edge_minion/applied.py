@@ -1,6 +1,7 @@
 """The record of what the configuration file holds.
 
-A record that cannot be read counts as absent: everything can be made again from what the master says.
+A record that cannot be read counts as absent: everything can be made again from what the master says. It must never be
+half of one run and half of another.
 """
 
 from __future__ import annotations

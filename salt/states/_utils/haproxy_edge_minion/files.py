@@ -1,6 +1,7 @@
 """The edge's files: where they are and how they are replaced.
 
-A file is replaced whole or not at all, and is on the disk before anything goes on.
+A file is replaced whole or not at all, and is on the disk before anything goes on, unless its caller can do without it
+after a power cut.
 """
 
 from __future__ import annotations

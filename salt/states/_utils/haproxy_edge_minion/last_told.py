@@ -1,7 +1,7 @@
 """What the master was told last, so that it is told again only when there is something new, or by a new minion process.
 
 A minion that was away may have missed anything, and so may its master: its first word after a start is always news.
-The record is a convenience: without it the master is told once more.
+The record is a convenience: without it the master is told once more. It must never keep a problem from the master.
 """
 
 from __future__ import annotations

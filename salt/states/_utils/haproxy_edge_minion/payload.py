@@ -1,6 +1,7 @@
 """The one string argument of a hot order: snapshots as JSON, compressed when large.
 
-Pure. Nested data would be YAML on the master and take 50 times as long to read.
+Pure. Nested data would be YAML on the master and take 50 times as long to read. It must never pass a snapshot on that
+was not checked, nor grow without bound from a few bytes.
 """
 
 from __future__ import annotations

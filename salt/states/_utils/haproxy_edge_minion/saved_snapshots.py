@@ -41,7 +41,11 @@ class SavedSnapshots:
             return None
 
     def version(self, cluster: str, service: str) -> Version | None:
-        """Of what `load` would give, but only its head is looked at."""
+        """By the head alone, for thousands of servers may stand behind it.
+
+        A file that is damaged further on has a version, and `load` gives nothing: what is served stays as the record
+        has it, and the next snapshot of that service, the same one too, is written over it.
+        """
         try:
             with self._path(cluster, service).open(errors="replace") as file:
                 found = _HEAD.match(file.read(_HEAD_LENGTH))

@@ -1,7 +1,7 @@
 """The edge's own schedule: `haproxy_edge.reconcile`, with or without a master.
 
 Pure. It is configuration of the minion, so that it is there at the next start with the master away; the running minion
-is told by the caller.
+is told by the caller. It must never need a master, nor send one its returns.
 """
 
 from __future__ import annotations

@@ -1,6 +1,7 @@
 """HAProxy's service through Salt's service module, which knows systemd and the others.
 
-``functions`` are Salt's execution functions; ``refusals`` what they raise. This package imports nothing of Salt.
+``functions`` are Salt's execution functions; ``refusals`` what they raise. This package imports nothing of Salt. It
+must never say that an action took: only the process itself proves that.
 """
 
 from __future__ import annotations

@@ -2,7 +2,8 @@
 
 Asking the master for each file would cost every ``state.apply`` half a second. Salt copies modules in the order of
 their names, and this one's is the last: an edge that was killed half-way, or whose disk was full, has the old digest or
-none, and the next run copies again. ``make modules-digest`` writes the line below; a test fails when it was forgotten.
+none, and the next run copies again. It must never stay when a module changes: edges would go on with the old ones.
+``make modules-digest`` writes the line below; a test fails when it was forgotten.
 """
 
-MODULES = "80dd6d6d0f0af13ba7df5051f1414729a7f0b434b629c65e0f82e0a43e71cc8d"
+MODULES = "6148b582705b1da38bccc449c427fcedb378456efae066beb6004fce892a0b8b"
