@@ -37,6 +37,9 @@ def follow(
         if options.source == "auto":
             _announce(daemon, options, slices=True, clock=clock)
             slices = _serves_slices(daemon, options, connect, sleep)
+            if not slices:
+                # what was wrong with those that are not watched after all is wrong no more
+                _tell(daemon, Condition("ok", "the API has no EndpointSlices: Endpoints are watched"))
         return start_watches(daemon, options, connect, slices=slices, clock=clock, sleep=sleep)
     except BaseException:
         log.critical("the choice of what to watch ended by a defect; the engine must be restarted", exc_info=True)
@@ -89,9 +92,13 @@ def _serves_slices(
         except kube.ApiError as error:
             condition = Condition(error.condition, f"{error}; edges stay as they are")
             if said.is_new("the API", error.condition):
-                for watch in daemon.freshness:
-                    daemon.inbox.put((watch, condition))
+                _tell(daemon, condition)
             sleep(backoff.next(error.retry_after))
+
+
+def _tell(daemon: Daemon, condition: Condition) -> None:
+    for watch in daemon.freshness:
+        daemon.inbox.put((watch, condition))
 
 
 def _pump(daemon: Daemon, watch: Watch, changes: Iterator[Change]) -> None:

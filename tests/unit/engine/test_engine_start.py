@@ -9,6 +9,8 @@ from haproxy_edge.engines import k8s_endpoints
 
 from tests.unit.engine.material import SERVICE, World
 
+# the engine's thread never ends by itself; here it is ended by an exception
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnhandledThreadExceptionWarning")
 PATIENCE = 60.0  # seconds until a test gives up
 
 
@@ -40,6 +42,9 @@ def engine(monkeypatch):
     monkeypatch.setattr(k8s_endpoints, "_follow_bus", lambda *_: None)
     yield k8s_endpoints
     over.set()
+    for thread in threading.enumerate():
+        if thread.name == "watches":
+            thread.join(PATIENCE)
 
 
 def test_the_engine_works_while_it_is_not_known_what_the_api_serves(engine):

@@ -192,6 +192,14 @@ def test_who_was_stale_is_fresh_when_the_api_has_said_that_other_watches_are_nee
     assert world_without_api.bus.conditions()[1:3] == ["stale", "fresh"]
 
 
+def test_what_is_not_watched_after_all_is_left_in_no_trouble(world_without_api):
+    for thread in found_out(world_without_api, serves("apps/v1")):
+        thread.join(PATIENCE)
+    world_without_api.run(3)
+
+    assert {condition.name for condition in world_without_api.daemon._alarms.conditions.values()} == {"ok"}
+
+
 def test_an_api_that_is_away_is_asked_less_and_less_and_when_it_wants_to_be():
     waits = []
     slow_down = ApiError("http-429", "slow down", retry_after=20)
