@@ -7,10 +7,10 @@ was not tried is called unknown, never right.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict
 
 from haproxy_edge.doctor.facts import Api, Engine, Facts, Path
 from haproxy_edge.doctor.finding import Finding, advice, ok, unknown, wrong
+from haproxy_edge.report import options_row
 from haproxy_edge.status import OLD_AFTER, for_people
 
 _MENDS = {
@@ -45,8 +45,8 @@ def current(facts: Facts) -> Iterator[Finding]:
     for engine in facts.engines:
         if engine.report is None or engine.installed.options is None:
             continue
-        given, wanted = engine.report.get("options") or {}, asdict(engine.installed.options)
-        other = sorted(key for key in wanted if key in given and _plain(given[key]) != _plain(wanted[key]))
+        given, wanted = engine.report.get("options") or {}, options_row(engine.installed.options)
+        other = sorted(key for key in wanted if key in given and given[key] != wanted[key])
         mend = "systemctl restart salt-master"
         if engine.report.get("version") != facts.version:
             found = f"{engine.report.get('version')} runs, {facts.version} is installed"
@@ -133,11 +133,6 @@ def _paths(facts: Facts) -> Iterator[tuple[Engine, Path]]:
 
 def _mend(condition: str, known: Api | None) -> str:
     return _MENDS.get(condition, _OTHER).format(host=known.host if known else "https://…")
-
-
-def _plain(value: object) -> object:
-    """As the store gives it back."""
-    return list(value) if isinstance(value, tuple) else value
 
 
 CHECKS = (running, current, watches, api, rights, services, held)

@@ -18,6 +18,13 @@ def test_in_a_right_world_nothing_is_wrong_and_nothing_is_left_open():
     assert {finding.state for finding in examine(facts())} == {"ok"}
 
 
+def test_an_engine_that_runs_with_networks_as_they_are_configured_is_right():
+    options = {"services": [TRAEFIK], "allowed_networks": {TRAEFIK: ["10.42.0.0/16"]}}
+    one = engine(configuration(engines=[{"k8s_endpoints": options}]))
+    (found,) = (finding for finding in examine(facts(engines=[one])) if finding.check == "engine-current")
+    assert found.state == "ok"
+
+
 @pytest.mark.parametrize(("since", "state"), [(2, "ok"), (6, "wrong")])
 def test_an_edge_to_which_a_change_is_on_its_way_has_its_time(since, state):
     found = examine(facts(**reporting(edges={"edge1": reports.edge(behind_since=NOW - since)})))
