@@ -31,6 +31,12 @@ def test_an_edge_to_which_a_change_is_on_its_way_has_its_time(since, state):
     assert [finding.state for finding in found if finding.check == "in-step"] == [state]
 
 
+def test_an_engine_that_runs_with_networks_as_configured_is_current():
+    given = {"services": [TRAEFIK], "allowed_networks": {TRAEFIK: ["10.42.0.0/16", "fd00::/56"]}}
+    found = examine(facts(engines=[engine(configuration(engines=[{"k8s_endpoints": given}]))]))
+    assert [finding.state for finding in found if finding.check == "engine-current"] == ["ok"]
+
+
 @pytest.mark.parametrize("name", FAULTS)
 def test_a_fault_is_named_by_its_check_with_a_way_out(name):
     changes, check, words = FAULTS[name]
