@@ -20,7 +20,7 @@ from haproxy_edge_minion.applied import Applied, recorded
 from haproxy_edge_minion.config_file import EDITED, ConfigFile
 from haproxy_edge_minion.files import Paths, read, replace
 from haproxy_edge_minion.leaving import Leaving
-from haproxy_edge_minion.loading import Loading
+from haproxy_edge_minion.loading import NEVER_PROVEN, Loading
 from haproxy_edge_minion.outcome import NOT_ENABLED, EdgeError, Reconciled, StateNeeded, Step, Synced
 from haproxy_edge_minion.pillar_snapshots import newest, offered_by
 from haproxy_edge_minion.planner import Plan, Servers, Target, Unusable, target
@@ -233,8 +233,8 @@ class Edge:
         """The way from what runs to ``applied``, and what runs; ``edited``: it may come from a file edited by hand."""
         leaving = Leaving.load(self.paths.leaving, now=self._uptime())
         running, way = self._process.plan(applied, leaving.overdue(applied.spec.drain_timeout))
-        if edited and not way.reload_reason:
-            way = Plan(EDITED)
+        if not way.reload_reason and (edited or not self._loading.has_proven):
+            way = Plan(EDITED if edited else NEVER_PROVEN)
         self.stats.watch.lap("look")
         return leaving, way, running
 

@@ -107,12 +107,15 @@ def _servers(spec: Spec, haproxy_edge: Any) -> tuple[dict[str, tuple[Server, ...
 
 
 def _process(paths: Paths) -> dict[str, Any]:
-    """Of the running HAProxy: its pid and whether the configuration is ours; ``problem`` when it cannot be asked."""
+    """Of the running HAProxy: its pid and whether the configuration is ours; ``problem`` when it cannot be asked.
+
+    The digest alone would not do: see `Loading.has_proven`.
+    """
     try:
         running = RuntimeApi(paths.socket).running()
     except RuntimeApiError as error:
         return {"pid": None, "ours": False, "problem": str(error)}
-    return {"pid": running.pid, "ours": running.digest is not None, "problem": None}
+    return {"pid": running.pid, "ours": running.digest is not None and paths.good.exists(), "problem": None}
 
 
 def _frontend(frontend: Frontend, servers: tuple[Server, ...]) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.run_stats import RunStats
 
+NEVER_PROVEN = "nothing here tells that what runs was loaded from a configuration of ours"
 # what serves while a reload or a start fails
 _OLD_WORKER, _NOTHING = "the old worker keeps serving", "nothing serves"
 
@@ -30,6 +31,12 @@ class Loading:
         self._process = process
         self._config = config
         self._stats = stats
+
+    @property
+    def has_proven(self) -> bool:
+        """Whether anything was ever proven here. Without that the digest which the process shows proves nothing:
+        HAProxy's master process keeps ``setenv`` of an older configuration over the reload to one that is not ours."""
+        return self._paths.good.exists()
 
     def start(self, applied: Applied) -> None:
         """Raises `EdgeError` with HAProxy's words when it does not come up.

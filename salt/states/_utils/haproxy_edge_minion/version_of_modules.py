@@ -6,4 +6,4 @@ none, and the next run copies again. It must never stay when a module changes: e
 ``make modules-digest`` writes the line below; a test fails when it was forgotten.
 """
 
-MODULES = "6148b582705b1da38bccc449c427fcedb378456efae066beb6004fce892a0b8b"
+MODULES = "fd9c17800c4599b4ba5ccfceb340d9c8387d6f933d263968da1a7d3ab2957c53"
