@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import yaml
 from haproxy_edge import kube
 from haproxy_edge.__main__ import main
 
@@ -109,8 +110,6 @@ def test_what_does_not_work_never_replaces_what_does(minted, admin, more, said, 
 
 
 def test_a_server_that_is_not_checked_gets_no_token(api, target, admin, tmp_path, capsys):
-    import yaml
-
     lax = yaml.safe_load(Path(admin).read_text())
     lax["clusters"][0]["cluster"] = {"server": api.url, "insecure-skip-tls-verify": True}
     (tmp_path / "lax").write_text(yaml.safe_dump(lax))

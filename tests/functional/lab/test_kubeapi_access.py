@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import subprocess
 from pathlib import Path
@@ -9,11 +10,13 @@ from pathlib import Path
 import pytest
 
 from lab.cluster import KUBECTL
+from lab.cluster_objects import Endpoint, endpoint_slice, endpoints
 from lab.kubeapi.client import ApiFailure
 from lab.kubeapi.under_test import api_under_test, eventually
 
 ROLE = Path(__file__).resolve().parents[3] / "deploy" / "rbac.yaml"
 SLICES = "/apis/discovery.k8s.io/v1/namespaces/kube-system/endpointslices"
+SERVICE, ONE = "kube-system/traefik", Endpoint("traefik-1", "10.42.0.7")
 ENDPOINTS = "/api/v1/namespaces/kube-system/endpoints"
 
 
@@ -52,12 +55,19 @@ def code_of(call, *arguments):
     return caught.value.code
 
 
-@pytest.mark.parametrize("path", [SLICES, ENDPOINTS])
-def test_the_engine_lists_and_watches_what_it_follows(engine, path):
-    listed = engine.get(path)
-    query = {"resourceVersion": listed["metadata"]["resourceVersion"], "timeoutSeconds": 1}
+@pytest.mark.parametrize(
+    ("path", "item"),
+    [
+        pytest.param(SLICES, endpoint_slice(SERVICE, [ONE], name="traefik-1"), id="slices"),
+        pytest.param(ENDPOINTS, endpoints(SERVICE, [ONE]), id="endpoints"),
+    ],
+)
+def test_the_engine_lists_and_watches_what_it_follows(api, engine, path, item):
+    created = api.admin.create(path, item)["metadata"]
 
-    assert list(engine.watch(path, query)) == []
+    assert created["uid"] in [listed["metadata"]["uid"] for listed in engine.items(path)]
+    with contextlib.closing(engine.watch(path)) as events:
+        assert next(events)["object"]["metadata"]["uid"] == created["uid"]
 
 
 @pytest.mark.parametrize(
