@@ -17,7 +17,14 @@ def newest_first(
     """Of ``{cluster: rows}``; of one service when it is given. ``first`` and ``last`` are seconds."""
     rows = [_row(cluster, row) for cluster, listed in histories.items() for row in listed]
     chosen = [row for row in rows if service in (None, row["service"])]
-    return sorted(chosen, key=lambda row: row["generation"], reverse=True)[: max(limit, 0)]
+    return sorted(chosen, key=lambda row: row["generation"], reverse=True)[:limit]
+
+
+def limit_problems(limit: Any) -> list[str]:
+    """What is wrong with a limit that somebody typed."""
+    if type(limit) is int and limit > 0:
+        return []
+    return [f"limit={limit}: not a number of changes, from 1 on; for example limit=5"]
 
 
 def _row(cluster: str, row: Mapping[str, Any]) -> dict[str, Any]:

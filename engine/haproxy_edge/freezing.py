@@ -36,7 +36,7 @@ def thaw(store: Store, engines: Iterable[Installed], service: str | None) -> dic
         thawed = [name for name in ([service] if service else sorted(frozen)) if store.thaw(engine.cluster, name)]
         said += [f"cluster {engine.cluster}: {_name(None if name == ALL else name)} follows again" for name in thawed]
         if not thawed:
-            said.append(f"cluster {engine.cluster}: {_name(service)} was not frozen")
+            said.append(f"cluster {engine.cluster}: {f'{service} was not' if service else 'nothing was'} frozen")
         if service and ALL in frozen:
             problems.append(
                 f"cluster {engine.cluster}: all services are frozen, so {service} still is: salt-run haproxy_edge.thaw"

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import os
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -168,9 +169,19 @@ def _client(*, kubeconfig: str | None, context: str | None) -> Any:
             where = f"the pod's own account ({_IN_CLUSTER_TOKEN.parent})"
             config.load_incluster_config(client_configuration=configuration)
     except Exception as error:
-        raise ApiError("kubeconfig", f"kubeconfig: {where}: {error}") from error
+        raise ApiError("kubeconfig", f"kubeconfig: {where}: {_unopened(kubeconfig) or error}") from error
     configuration.retries = False
     return client.ApiClient(configuration)
+
+
+def _unopened(kubeconfig: str | None) -> str:
+    """Why a named file cannot be opened; empty when it can. The library calls it invalid then, and says no more."""
+    try:
+        for file in kubeconfig.split(os.pathsep) if kubeconfig else ():
+            Path(file).expanduser().open("rb").close()
+    except OSError as error:
+        return str(error.strerror)
+    return ""
 
 
 def _stamp(file: Path | None) -> tuple[int, int] | None:

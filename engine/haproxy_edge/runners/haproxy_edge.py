@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from haproxy_edge import freezing, traefik
-from haproxy_edge.changes import newest_first
+from haproxy_edge.changes import limit_problems, newest_first
 from haproxy_edge.installed import Installed, clusters, installed
 from haproxy_edge.options import Options
 from haproxy_edge.outbox import Outbox
@@ -66,6 +66,8 @@ def history(service: str | None = None, cluster: str | None = None, limit: int =
     """
 
     def rows() -> dict[str, Any]:
+        if problems := limit_problems(limit):
+            return {"problems": problems}
         found = {name: [vars(row) for row in _store().history(name)] for name in _clusters(cluster)}
         changes = newest_first(found, service=service, limit=limit)
         nothing = "no change is recorded; the engine writes them as they happen: salt-run haproxy_edge.doctor"

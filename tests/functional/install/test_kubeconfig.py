@@ -109,6 +109,11 @@ def test_what_does_not_work_never_replaces_what_does(minted, admin, more, said, 
     assert len(list(minted.parent.iterdir())) == 2
 
 
+def test_an_admin_s_kubeconfig_that_is_not_there_is_said_to_be_not_there(target, tmp_path, capsys):
+    assert mint(target, tmp_path / "missing.yaml") == 1
+    assert capsys.readouterr().err.endswith("missing.yaml: No such file or directory\n")
+
+
 def test_a_server_that_is_not_checked_gets_no_token(api, target, admin, tmp_path, capsys):
     lax = yaml.safe_load(Path(admin).read_text())
     lax["clusters"][0]["cluster"] = {"server": api.url, "insecure-skip-tls-verify": True}

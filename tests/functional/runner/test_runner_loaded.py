@@ -96,6 +96,11 @@ def test_a_freeze_outlives_the_process_that_made_it(runner, opts):
     assert Store(SaltCache(opts)).frozen("default") == {}
 
 
+def test_a_bad_limit_is_answered_in_words(runner):
+    told = runner["haproxy_edge.history"](limit="abc")
+    assert (told["retcode"], told["changes"], "limit=abc" in told["problems"][0]) == (1, [], True)
+
+
 @pytest.mark.parametrize("function", ["plan", "traefik_values"])
 def test_without_an_edge_it_points_to_the_doctor(runner, function):
     told = runner[f"haproxy_edge.{function}"]()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 import yaml
 from haproxy_edge import freezing, tables, traefik
-from haproxy_edge.changes import newest_first
+from haproxy_edge.changes import limit_problems, newest_first
 from haproxy_edge.installed import clusters, installed, options_now
 from haproxy_edge.questions import ask
 from haproxy_edge.resync import orders_for
@@ -80,6 +80,12 @@ def test_history_of_one_service_and_of_so_many():
     assert len(newest_first({"default": rows}, limit=1)) == 1
 
 
+@pytest.mark.parametrize("limit", ["abc", 0, -1, 2.5, None, True])
+def test_a_limit_that_is_no_number_of_changes_is_named(limit):
+    (problem,) = limit_problems(limit)
+    assert f"limit={limit}" in problem and "limit=5" in problem
+
+
 FLEET = {"default": ["edge1", "edge2"]}
 
 
@@ -130,7 +136,12 @@ def test_a_thaw_without_a_name_lets_everything_go():
     assert set(store.frozen("default")) == {ALL, TRAEFIK}
     assert freezing.thaw(store, engines(), None)["problems"] == []
     assert store.frozen("default") == {}
-    assert "was not frozen" in freezing.thaw(store, engines(), None)["said"][0]
+
+
+def test_a_thaw_of_what_is_not_frozen_says_so():
+    store = Store(FakeCache())
+    assert freezing.thaw(store, engines(), None)["said"] == ["cluster default: nothing was frozen"]
+    assert freezing.thaw(store, engines(), TRAEFIK)["said"] == [f"cluster default: {TRAEFIK} was not frozen"]
 
 
 def test_a_thaw_of_one_while_all_are_frozen_is_said_to_change_nothing():
