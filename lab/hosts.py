@@ -176,12 +176,13 @@ class EdgeHost:
         (self.root / "etc/hostname").write_text(f"{self.name}\n")
         (self.root / "etc/hosts").write_text(f"127.0.0.1 localhost {self.name}\n::1 localhost\n")
         (self.root / "etc/salt/minion").write_text(yaml.safe_dump(self._minion_configuration()))
+        # where `grains.append` writes, so that `grains.remove` takes it away: the minion's own file would win over it
+        (self.root / "etc/salt/grains").write_text(yaml.safe_dump({"roles": ["haproxy-edge"]}))
 
     def _minion_configuration(self) -> dict[str, Any]:
         return {
             "id": self.name,
             "master": fabric.addresses("master")[0],
-            "grains": {"roles": ["haproxy-edge"]},
             "master_tries": -1,
             "random_startup_delay": 0,
             # look-ups of a resolver that is not there would take 40 s
