@@ -85,7 +85,7 @@ matrix: venv ## unit and functional tests on each Salt and Python found here; wr
 changelog: ## move the fragments of changelog.d into CHANGELOG.md
 	@python3 tools/changelog.py gather
 
-shell: venv ## a shell in which salt, kubectl and client are those of the running lab
+shell: venv ## a shell in which salt, salt-run, salt-key, kubectl and client are those of the running lab
 	@lab/shell
 
 modules-digest: ## after a change of the edge's modules: let edges see that they are new
@@ -95,7 +95,7 @@ generated: modules-digest ## what is made of the code: that digest, the tables o
 	@python3 tools/doc_tables.py
 	@python3 -m tests.field_failures
 
-lab: venv ## start the lab: edges, master, cluster, pods
+lab: venv ## start the lab: edges, master, cluster, pods; one that is up stays as it is
 	@$(VENV_PYTHON) -m lab up
 
 clean-lab: venv ## take the lab down

@@ -48,15 +48,19 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("arguments", nargs=argparse.REMAINDER)
 
     command("build", lambda _: topology.build_images(set(image.RELEASES)), "build the edge images that are missing")
-    up = command("up", _up, "start the lab and leave it running")
+    up = command("up", _up, "start the lab and leave it running; one that is up stays as it is")
     up.add_argument("--edges", type=int, default=3)
-    command("down", lambda _: topology.down(), "take the lab down")
+    command("down", _down, "take the lab down")
     show = command("demo", _demo, "the main job before your eyes")
     show.add_argument("--keep", action="store_true", help="leave the lab up")
     show.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
     show.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
     show.add_argument("--started", type=float, help="when its installation began, in seconds since 1970")
-    for name, text in (("salt", "salt on the lab's master"), ("salt-run", "a runner on the lab's master")):
+    for name, text in (
+        ("salt", "salt on the lab's master"),
+        ("salt-run", "a runner on the lab's master"),
+        ("salt-key", "the keys of the lab's minions"),
+    ):
         passed_on(name, _salt(name), text)
     run = command("run", _run, "a command on an edge: run edge1 systemctl status haproxy")
     run.add_argument("edge")
@@ -70,8 +74,17 @@ def _parser() -> argparse.ArgumentParser:
 
 
 def _up(arguments: argparse.Namespace) -> None:
-    demo.start(topology.Lab(arguments.edges))
+    lab = topology.Lab(arguments.edges)
+    if lab.is_up():
+        image.say("it is up already and stays as it is; for a new one: make clean-lab lab")
+    else:
+        demo.start(lab)
     print(demo.HOW_TO_PLAY)
+
+
+def _down(_: argparse.Namespace) -> None:
+    topology.down()
+    image.say("the lab is down")
 
 
 def _demo(arguments: argparse.Namespace) -> int:
@@ -82,7 +95,11 @@ def _demo(arguments: argparse.Namespace) -> int:
 
 
 def _salt(program: str) -> object:
-    return lambda arguments: exec_salt(arguments.arguments, program)
+    def call(arguments: argparse.Namespace) -> None:
+        _need_lab()
+        exec_salt(arguments.arguments, program)
+
+    return call
 
 
 def _run(arguments: argparse.Namespace) -> int:
@@ -92,10 +109,14 @@ def _run(arguments: argparse.Namespace) -> int:
     return done.returncode
 
 
+def _need_lab() -> None:
+    if not RUN.exists():
+        raise LabError("the lab is not up: make lab")
+
+
 def _inside(program: str, host: str) -> object:
     def call(arguments: argparse.Namespace) -> None:
-        if not RUN.exists():
-            raise LabError("the lab is not up: make lab")
+        _need_lab()
         command = arguments.arguments
         if program == "kubectl":
             command = [KUBECTL, "--kubeconfig", str(RUN / "cluster/admin.kubeconfig"), *command]

@@ -29,6 +29,8 @@ RATE = 35.0
 # how long a pod accepts after it was told to end, and the longest a change may take: seconds
 TERMINATION = 4.0
 PATIENCE = 20.0
+# seconds: longer before the demo is more than looking whether all is installed
+LOOKING = 10.0
 HOW_TO_PLAY = """\
 The lab is up. Play:
   lab/salt 'edge*' state.apply haproxy
@@ -51,8 +53,8 @@ class Story:
     failed: int = 0
     connections: int = 0
 
-    def result(self, edges: int, seconds: float, *, built: bool) -> dict[str, Any]:
-        """The JSON line; ``built``: this run had to build the edges' images."""
+    def result(self, edges: int, seconds: float, *, before: float, built: bool) -> dict[str, Any]:
+        """The JSON line; of the ``seconds`` installing took those ``before``, and ``built``: images were built, too."""
         ordered = sorted(self.milliseconds)
         p50 = round(statistics.median(ordered)) if ordered else None
         return {
@@ -64,16 +66,20 @@ class Story:
             "connections": self.connections,
             "failed_connections": self.failed,
             "seconds": round(seconds, 1),
-            "figures": [asdict(one) for one in self._figures(p50, seconds, built)],
+            "figures": [asdict(one) for one in self._figures(p50, seconds, before, built)],
         }
 
-    def _figures(self, p50: int | None, seconds: float, built: bool) -> list[Figure]:
-        run, goal = ("first run, images built", "<= 360") if built else ("run with images at hand", "<= 90")
-        return [
+    def _figures(self, p50: int | None, seconds: float, before: float, built: bool) -> list[Figure]:
+        found = [
             figure(f"change to all edges, {self.lane} lane, p50", "<= 2", round((p50 or 99999) / 1000, 3), "s"),
             figure("failed connections in rolling changes", "<= 0", self.failed, "connections"),
-            figure(f"demo, {run}", goal, round(seconds, 1), "s"),
         ]
+        if built:
+            found.append(figure("demo, first run, images built", "<= 360", round(seconds, 1), "s"))
+        # a first run with another checkout's images is neither of the two
+        elif before <= LOOKING:
+            found.append(figure("demo, run with images at hand", "<= 90", round(seconds, 1), "s"))
+        return found
 
 
 def start(lab: Lab, *, attach: bool = False) -> list[Pod]:
@@ -107,7 +113,7 @@ def show(*, keep: bool, lane: str = "hot", before: float = 0.0) -> int:
         pods = _roll(lab, pods, story)
         _to_zero_and_back(lab, pods, story)
         _addresses(lab, story)
-        result = story.result(len(lab.edges), time.monotonic() - began, built=_images() != images)
+        result = story.result(len(lab.edges), time.monotonic() - began, before=before, built=_images() != images)
         print(json.dumps(result), flush=True)
     except BaseException:
         if not keep:

@@ -150,5 +150,6 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 def exec_salt(arguments: list[str], program: str = "salt") -> None:
     """Become a Salt program of the lab's running master."""
-    command = Master(RUN).command(*arguments, program=program)
+    # Salt warns on the terminal of each event socket that it did not close itself; the log file has it all the same
+    command = Master(RUN).command("--log-level=error", *arguments, program=program)
     os.execvp(command[0], command)
