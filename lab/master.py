@@ -11,7 +11,7 @@ import os
 import re
 import signal
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,11 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _BIN = Path(sys.executable).parent
 # how Salt titles it; one that it has restarted has the name of its class and no other
 _ENGINE = re.compile(r"k8s_endpoints|\bEngine$")
+# at its very end Salt 3008 warns of its own objects, when no log takes it any more and Python prints it all the same
+_QUIET_AT_ITS_END = (
+    "import logging, runpy, sys; logging.lastResort.setLevel('ERROR'); "
+    "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
+)
 
 
 class Master:
@@ -105,11 +110,11 @@ class Master:
         """Job ids it gave out for that function so far; its job cache would also hold what minions made up."""
         return set(re.findall(rf"Published command {re.escape(function)} with jid (\d+)", self.log()))
 
-    def command(self, *arguments: str, program: str = "salt") -> list[str]:
-        """The command line of one of Salt's programs on this master."""
+    def command(self, *arguments: str, program: str = "salt", launcher: Sequence[str] = ()) -> list[str]:
+        """The command line of one of Salt's programs on this master, started by ``launcher``."""
         return netns(
             fabric.namespace("master"),
-            [str(_BIN / program), "-c", str(self.directory / "etc"), *arguments],
+            [*launcher, str(_BIN / program), "-c", str(self.directory / "etc"), *arguments],
         )
 
     def salt(self, *arguments: str, timeout: float = 120) -> dict[str, Any]:
@@ -150,6 +155,5 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 def exec_salt(arguments: list[str], program: str = "salt") -> None:
     """Become a Salt program of the lab's running master."""
-    # Salt warns on the terminal of each event socket that it did not close itself; the log file has it all the same
-    command = Master(RUN).command("--log-level=error", *arguments, program=program)
+    command = Master(RUN).command(*arguments, program=program, launcher=[sys.executable, "-c", _QUIET_AT_ITS_END])
     os.execvp(command[0], command)
