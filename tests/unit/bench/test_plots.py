@@ -40,9 +40,13 @@ def test_the_mark_is_another_when_one_number_is():
     assert mark(LINES) == mark(replace(LINES)) != mark(other)
 
 
+def need_matplotlib():
+    pytest.importorskip("matplotlib", reason="no matplotlib: lab/bootstrap tests adds it")
+
+
 @pytest.mark.parametrize("plot", [BARS, LINES, LOGLOG, CDF, WATERFALL], ids=lambda plot: plot.kind)
 def test_a_plot_is_the_same_bytes_twice_and_carries_its_mark(plot):
-    pytest.importorskip("matplotlib")
+    need_matplotlib()
     text = draw(plot)
     assert text == draw(plot)
     assert mark(plot) in text and plot.title in text
@@ -52,19 +56,19 @@ def test_a_plot_is_the_same_bytes_twice_and_carries_its_mark(plot):
 
 
 def test_lines_are_named_at_their_ends_with_their_growth():
-    pytest.importorskip("matplotlib")
+    need_matplotlib()
     text = draw(LOGLOG)
     assert "hot lane: n^1.02" in text and "state lane" in text
 
 
 def test_steps_of_a_waterfall_are_told_with_their_cost():
-    pytest.importorskip("matplotlib")
+    need_matplotlib()
     text = draw(WATERFALL)
     assert all(word in text for word in ("store", "publish", "save", "ours: 5", "40"))
 
 
 def test_bars_name_their_values_and_show_a_zero_beside_thousands():
-    pytest.importorskip("matplotlib")
+    need_matplotlib()
     plot = replace(BARS, series=[replace(BARS.series[0], points=[("hot", 0.0), ("old", 12.0), ("ansible", 4935.0)])])
     text = draw(plot)
     assert all(f">{word}<" in text for word in ("ms", "0", "12", "4,935", "hot"))

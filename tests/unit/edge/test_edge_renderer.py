@@ -95,7 +95,8 @@ def test_settings_and_server_flags_change_the_digest(pillar):
 def test_every_key_that_may_be_left_out_reaches_haproxy(path, name):
     one, other = resolve(EVERY_KEY), resolve(without(path, name))
     changed = sealed_of(one)[1] != sealed_of(other)[1]
-    assert changed != (name in NOT_IN_THE_FILE), f"{path}.{name}: neither haproxy.cfg.jinja nor server_flags has it"
+    lack = "EVERY_KEY has no value of it but the default, or neither haproxy.cfg.jinja nor server_flags has it"
+    assert changed != (name in NOT_IN_THE_FILE), f"{path}.{name}: {lack}"
 
 
 def test_servers_do_not_change_the_digest():
