@@ -57,6 +57,18 @@ def name_answered(connection):
     return connection.recv(100).decode().partition("\n")[0]
 
 
+def occupy(port):
+    """A listener at that port of an HAProxy that has just ended: a worker may outlive its master by a moment."""
+    until = time.monotonic() + PATIENCE
+    while True:
+        try:
+            return socket.create_server(("127.0.0.1", port))
+        except OSError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.02)
+
+
 def goes_on(connection):
     """Whether what is sent still comes back."""
     connection.sendall(b"still")

@@ -11,7 +11,7 @@ from haproxy_edge_minion.config_file import EDITED
 from haproxy_edge_minion.outcome import EdgeError, StateNeeded
 from haproxy_edge_minion.snapshot import check
 
-from tests.functional.edge.backend import connect, name_answered, of, wait_for
+from tests.functional.edge.backend import connect, name_answered, occupy, of, wait_for
 from tests.unit.edge.material import snapshot
 
 
@@ -223,7 +223,7 @@ def test_a_start_that_fails_brings_the_last_good_configuration_back_with_the_pod
 def test_a_start_that_fails_with_what_served_before_says_so_and_is_tried_again(serving, pods):
     serving.service.stop()
     with (
-        socket.create_server(("127.0.0.1", serving.port)),
+        occupy(serving.port),
         pytest.raises(EdgeError, match="nothing serves, though this served before"),
     ):
         serving.edge.reconcile()
@@ -238,7 +238,7 @@ def test_a_first_start_that_fails_has_nothing_to_go_back_to(rig, pods, taken):
 def test_where_neither_the_new_nor_the_last_good_one_starts_both_are_told(serving, pods, taken):
     written(serving, pods[0], bind=f"127.0.0.1:{taken}")
     with (
-        socket.create_server(("127.0.0.1", serving.port)),
+        occupy(serving.port),
         pytest.raises(EdgeError, match=r"nothing serves; the last good .* in the file, but did not take either: "),
     ):
         serving.edge.reconcile()
