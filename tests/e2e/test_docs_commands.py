@@ -79,6 +79,7 @@ def typed(block: str, url: str, here: Path) -> str:
         "lab/": f"{ROOT}/lab/",
         "salt-call": f"{ROOT}/.venv/bin/python -m lab run edge1 /opt/salt/bin/salt-call",
         "<edge>": "edge1",
+        "<minion>": "edge1",
         "AAAAC3Nza…": KEY,
     }
     for example, of_the_lab in places.items():
