@@ -25,7 +25,7 @@ CHECKOUT = Path(__file__).resolve().parent.parent
 _BIN = Path(sys.executable).parent
 # how Salt titles it; one that it has restarted has the name of its class and no other
 _ENGINE = re.compile(r"k8s_endpoints|\bEngine$")
-# at its very end Salt 3008 warns of its own objects, when no log takes it any more and Python prints it all the same
+# Salt 3008 warns of its own objects, mostly at its very end, when no log level holds any more and Python prints it
 _QUIET_AT_ITS_END = (
     "import logging, runpy, sys; logging.lastResort.setLevel('ERROR'); "
     "del sys.argv[0]; runpy.run_path(sys.argv[0], run_name='__main__')"
@@ -155,5 +155,6 @@ def _objects(text: str) -> Iterator[dict[str, Any]]:
 
 def exec_salt(arguments: list[str], program: str = "salt") -> None:
     """Become a Salt program of the lab's running master."""
-    command = Master(RUN).command(*arguments, program=program, launcher=[sys.executable, "-c", _QUIET_AT_ITS_END])
+    launcher = [sys.executable, "-c", _QUIET_AT_ITS_END]
+    command = Master(RUN).command("--log-level=error", *arguments, program=program, launcher=launcher)
     os.execvp(command[0], command)
