@@ -2,7 +2,7 @@
 
 import pytest
 from haproxy_edge_minion.cleaning import clean
-from haproxy_edge_minion.listening import listens
+from haproxy_edge_minion.listening import listens, replaced_workers
 from haproxy_edge_minion.loading import NEVER_PROVEN
 from haproxy_edge_minion.outcome import StateNeeded
 from haproxy_edge_minion.snapshot import check
@@ -64,3 +64,29 @@ def test_pods_of_now_wait_for_the_state_where_nothing_was_ever_proven(left, pods
     with pytest.raises(StateNeeded, match=NEVER_PROVEN):
         left.edge.sync([check(of(pods[0]))])
     assert left.runs() == {}
+
+
+@pytest.mark.parametrize(
+    "loaded",
+    [
+        pytest.param(lambda rig, old: replaced_workers(old), id="under way"),
+        pytest.param(lambda rig, old: rig.worker() != old, id="over"),
+    ],
+)
+@pytest.mark.field_failure("what runs is not what the file says")
+def test_somebody_s_reload_to_the_file_of_before_ends_in_what_was_synced_meanwhile(rig, pods, loaded):
+    rig.apply(of(pods[0]))
+    old, edge = rig.worker(), rig.edge
+    judge = edge.config.check
+
+    def reloaded_then_judged(text, spec):
+        """The servers have moved by now, and the file has not been written yet."""
+        rig.service.reload()
+        wait_for(lambda: loaded(rig, old), 60, "the reload", every=0.001)
+        judge(text, spec)
+
+    edge.config.check = reloaded_then_judged
+    edge.sync([check(of(pods[1]))])
+    assert rig.worker() != old
+    assert rig.runs() == {pods[1].server_name: 100}
+    assert rig.edge.verify() == []

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 import pytest
 from haproxy_edge_minion import process
 from haproxy_edge_minion.applied import Applied
+from haproxy_edge_minion.listening import replaced_workers
 from haproxy_edge_minion.process import Process
 from haproxy_edge_minion.running import Running
 
@@ -106,3 +108,37 @@ def test_the_log_is_asked_by_the_time_of_day_and_the_patience_does_not_depend_on
     _, seconds = reloaded(worker(1, "old"), service=Log())
     assert set(Log.asked) == {Time.today + 3600}
     assert process.PROOF_TIMEOUT <= seconds < process.PROOF_TIMEOUT + 1
+
+
+@pytest.fixture
+def proc(tmp_path):
+    """Workers 31 and 32 of the master process 30, the latter a second old."""
+    ticks = os.sysconf("SC_CLK_TCK")
+    for pid, started in (("30", 0), ("31", 10), ("32", 99)):
+        (tmp_path / pid).mkdir()
+        (tmp_path / pid / "cmdline").write_text("haproxy\0-Ws\0")
+        (tmp_path / pid / "stat").write_text(f"{pid} (ha proxy) S 30 {'0 ' * 17}{started * ticks} 0")
+    (tmp_path / "30/task/30").mkdir(parents=True)
+    (tmp_path / "30/task/30/children").write_text("31 32 ")
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("by", "words", "replaced"),
+    [
+        pytest.param("30", ["-Ws", "-f", "haproxy.cfg"], set(), id="never reloaded"),
+        pytest.param("30", ["-sf", "31", "-x", "sockpair@3", "-Ws"], {31}, id="the master reads the file"),
+        pytest.param("32", ["-sf", "31", "-x", "sockpair@3", "-Ws"], {31}, id="the next one is there"),
+        pytest.param("32", ["-sf", "29", "31", "-x", "sockpair@3"], {29, 31}, id="several, one of which is gone"),
+        pytest.param("31", ["-sf", "29", "-x", "sockpair@3"], set(), id="long over"),
+        pytest.param("32", ["-x", "31"], set(), id="another number"),
+    ],
+)
+def test_workers_that_make_way_are_known_by_what_others_were_called_with(proc, by, words, replaced):
+    (proc / by / "cmdline").write_text("\0".join(["haproxy", *words]) + "\0")
+    assert replaced_workers(31, proc, uptime=lambda: 100.0) == replaced
+    assert replaced_workers(32, proc, uptime=lambda: 100.0) == replaced
+
+
+def test_of_a_worker_that_is_gone_nothing_is_said(proc):
+    assert replaced_workers(33, proc) == set()

@@ -155,13 +155,12 @@ class Edge:
             raise StateNeeded(NOTHING_YET)
         wanted, problems = _with_snapshots(before, kept)
         self.stats.watch.lap("load")
-        leaving, way, _ = self._look(wanted, edited=False)
-        if way.reload_reason:
-            raise StateNeeded(way.reload_reason)
-        failure = self._adjust(wanted, way, leaving)
+        leaving, way, running = self._look(wanted, edited=False)
+        failure = way.reload_reason or self._adjust(wanted, way, leaving)
         if failure:
             raise StateNeeded(failure)
         self._write_checked(wanted)
+        self._outlast_reload(wanted, running)
         self._loading.remember(wanted)
         if self.config.edited:
             raise StateNeeded(EDITED)
@@ -260,6 +259,8 @@ class Edge:
         if step and step.action in ("start", "reload"):
             self._load(step, wanted)
             leaving.save(())
+        else:
+            self._outlast_reload(wanted, running)
         self._loading.remember(wanted)
         return step or (Step("adjust", "haproxy.cfg was written again; no reload") if differences else None)
 
@@ -278,6 +279,14 @@ class Edge:
             self.stats.servers = way.counts
             leaving.save(way.leaving)
         return failure
+
+    def _outlast_reload(self, wanted: Applied, before: Running | None) -> None:
+        """Somebody else's reload may have read the file before it was written: its worker is brought right, too."""
+        if before and self._process.outlasts_reload(before.pid):
+            leaving, way, _ = self._look(wanted, edited=False)
+            failure = way.reload_reason or self._adjust(wanted, way, leaving)
+            if failure:
+                raise StateNeeded(failure)
 
     def _write_checked(self, applied: Applied) -> None:
         """The file follows the process; checked all the same, because it is what a reboot begins with."""

@@ -1,4 +1,4 @@
-"""Whether somebody listens already where a bind would.
+"""Who listens: whether somebody does already where a bind would, and whether a worker of HAProxy still does.
 
 A bind is tried by binding a socket, without listening, and letting it go: only the kernel knows all the rules. Nothing
 that runs is disturbed. It must never judge: whether a holder is the right one is the caller's to say.
@@ -8,15 +8,26 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
+import os
 import socket
-from collections.abc import Iterator, Mapping
+import time
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 
 from haproxy_edge_minion.binds import Place
 
+# seconds: how young the worker of a reload is that may still be under way
+RELOADING = 2.0
 _LISTEN = "0A"
+# fields of /proc/PID/stat, counted from the state
+_PARENT, _STARTED = 1, 19
 _PROC = Path("/proc")
 _FAMILIES = {"ipv4": socket.AF_INET, "ipv6": socket.AF_INET6}
+
+
+def _uptime() -> float:
+    return time.clock_gettime(time.CLOCK_BOOTTIME)
 
 
 def trouble(place: Place) -> OSError | None:
@@ -51,6 +62,40 @@ def listens(pid: int, proc: Path = _PROC) -> bool:
     """Whether this process takes connections; False when there is no such process."""
     listening = {f"socket:[{inode}]" for _, inode in _listening(proc)}
     return any(link in listening for link in _links(proc / str(pid)))
+
+
+def replaced_workers(worker: int, proc: Path = _PROC, *, uptime: Callable[[], float] = _uptime) -> set[int]:
+    """The workers, gone or not, in whose place a reload of these seconds puts others; ``worker`` is one of either.
+
+    Empty when there was none. For a reload HAProxy's master process starts itself anew with ``-sf`` and the workers
+    that have to finish, as does the worker that it then makes; the master goes on without (management guide, section 3).
+    """
+    try:
+        master = _stat(proc / str(worker))[_PARENT]
+        workers = (proc / master / "task" / master / "children").read_text().split()
+    except (OSError, IndexError):
+        return set()
+    young = [one for one in workers if uptime() - _started(proc / one) < RELOADING]
+    return {int(pid) for process in (master, *young) for pid in _to_finish(proc / process)}
+
+
+def _stat(process: Path) -> list[str]:
+    """From the state on: a name may hold anything."""
+    return (process / "stat").read_text().rpartition(") ")[2].split()
+
+
+def _started(process: Path) -> float:
+    """Seconds after boot; for ever ago when it is gone."""
+    try:
+        return int(_stat(process)[_STARTED]) / os.sysconf("SC_CLK_TCK")
+    except (OSError, IndexError, ValueError):
+        return float("-inf")
+
+
+def _to_finish(process: Path) -> Iterator[str]:
+    with contextlib.suppress(OSError, ValueError):
+        words = (process / "cmdline").read_text().split("\0")
+        yield from itertools.takewhile(str.isdigit, words[words.index("-sf") + 1 :])
 
 
 def global_ipv6(proc: Path = _PROC) -> list[str]:

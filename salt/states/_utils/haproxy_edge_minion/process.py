@@ -11,7 +11,7 @@ from collections.abc import Callable
 from typing import Protocol
 
 from haproxy_edge_minion.applied import Applied
-from haproxy_edge_minion.listening import listens
+from haproxy_edge_minion.listening import listens, replaced_workers
 from haproxy_edge_minion.outcome import EdgeError
 from haproxy_edge_minion.planner import Name, Plan, plan
 from haproxy_edge_minion.run_stats import Stopwatch
@@ -52,6 +52,7 @@ class Process:
         wall: Callable[[], float] = time.time,
         sleep: Callable[[float], None] = time.sleep,
         listens: Callable[[int], bool] = listens,
+        replaced: Callable[[int], set[int]] = replaced_workers,
     ) -> None:
         self.service = service
         self._api = api
@@ -60,6 +61,7 @@ class Process:
         self._wall = wall
         self._sleep = sleep
         self._listens = listens
+        self._replaced = replaced
 
     def running(self) -> Running | None:
         """What answers on the socket; None when nothing does."""
@@ -87,6 +89,20 @@ class Process:
         left = self.plan(applied)[1] if wanted.changes else Plan()
         watch.lap("prove")
         return None if left.parity else left.reload_reason or f"after the runtime commands, still: {left.counts}"
+
+    def outlasts_reload(self, pid: int) -> bool:
+        """Whether somebody else reloads these seconds: any question or command may then have met the old worker or the
+        new one, for both answer for a while. Returns when the old one does no more."""
+        until, replaced = self._clock() + _OLD_WORKER_TIMEOUT, self._replaced(pid)
+        while any(map(self._listens, replaced)) and self._clock() < until:
+            self._sleep(_POLL)
+        return bool(replaced) or self._answering() != pid
+
+    def _answering(self) -> int | None:
+        try:
+            return self._api.pid()
+        except RuntimeApiError:
+            return None
 
     def start(self, applied: Applied) -> str | None:
         """None when it serves ``applied``, else HAProxy's log of the attempt."""

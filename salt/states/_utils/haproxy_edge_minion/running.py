@@ -58,10 +58,11 @@ class Running:
 def read(answers: Sequence[str]) -> Running:
     """The answers to `QUESTIONS`. Raises ``ValueError`` on one that is not understood."""
     info, environment, servers = answers
-    return Running(_pid(info), _digest(environment), frozenset(_servers(servers)), _version(info))
+    return Running(pid_of(info), _digest(environment), frozenset(_servers(servers)), _version(info))
 
 
-def _pid(info: str) -> int:
+def pid_of(info: str) -> int:
+    """Of the worker that gave this answer to ``show info``. Raises ``ValueError`` when it tells none."""
     found = re.search(r"^Pid: (\d+)$", info, re.MULTILINE)
     if not found:
         raise ValueError("'show info' tells no Pid")

@@ -48,6 +48,13 @@ class RuntimeApi:
         except ValueError as error:
             raise RuntimeApiError(f"{self._path}: an answer that is not understood: {error}") from error
 
+    def pid(self) -> int:
+        """Of the worker that answers now. Raises `RuntimeApiError`."""
+        try:
+            return running.pid_of(self._talk(("show info",))[0])
+        except ValueError as error:
+            raise RuntimeApiError(f"{self._path}: an answer that is not understood: {error}") from error
+
     def send(self, commands: Sequence[Command]) -> tuple[str, ...]:
         """Send ``commands`` in their order; their answers. Raises `RuntimeApiError` on an answer not known as good.
 
