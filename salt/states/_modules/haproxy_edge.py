@@ -8,9 +8,22 @@ line of ``problems``, never an exception: the master would hear nothing of it.
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
+
+def _forget_old_package() -> None:
+    """Before an upgrade the minion's process imported the package, and each of its jobs begins as a copy of it."""
+    version = sys.modules.get("haproxy_edge_minion.version_of_modules")
+    if version is not None and f'"{version.MODULES}"' not in Path(str(version.__file__)).read_text():
+        for name in [one for one in sys.modules if one.partition(".")[0] == "haproxy_edge_minion"]:
+            del sys.modules[name]
+
+
+_forget_old_package()
+
+import haproxy_edge_minion.version_of_modules  # noqa: F401  (so that it can be asked which modules these are)
 import salt.utils.templates
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.applied import recorded
@@ -40,9 +53,7 @@ def configure(template: str = TEMPLATE, test: bool = False) -> dict[str, Any]:
     Gives ``changed`` (whether the file is, or with ``test`` would be, another), ``diff``, ``problems`` (one line each;
     what they concern stays as it is) and ``discouraged`` (pillar keys that work but should not be used).
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.configure test=True
     """
@@ -66,9 +77,7 @@ def serve(test: bool = False, template: str = TEMPLATE) -> dict[str, Any]:
     met) and ``problems``; what differs afterwards is a problem. With ``test``, what would be done once the
     configuration is as `configure` would write it.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.serve
     """
@@ -91,9 +100,7 @@ def sync(payload: Any) -> dict[str, Any]:
     Called by the reactor's hot lane with one string: JSON ``{"order": id, "snapshots": [snapshot, …]}``, or ``zlib:``
     and base64 of that. Gives the signed acknowledgement; see `ack`.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.sync '{"order": "by-hand", "snapshots": []}'
     """
@@ -118,9 +125,7 @@ def ack() -> dict[str, Any]:
 
     Empty when the master has given this edge no key.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.ack
     """
@@ -136,9 +141,7 @@ def verify() -> dict[str, Any]:
 
     Gives ``parity`` and ``differences``, each by name. ``salt-call`` ends with 1 when there are any.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.verify
     """
@@ -157,9 +160,7 @@ def reconcile() -> dict[str, Any]:
     The edge's schedule calls it. Gives ``action``, ``reason``, ``found`` (each difference it met), ``problems``, and
     ``told``: whether the master was told, which it is when there is news, and first after a start of the minion.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt-call --local haproxy_edge.reconcile
     """
@@ -201,9 +202,7 @@ def schedule(test: bool = False) -> dict[str, Any]:
     Gives ``changed`` and ``problems``. The running minion is told, and the next one reads a drop-in of its
     configuration.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.schedule
     """
@@ -262,9 +261,7 @@ def plan(template: str = TEMPLATE) -> dict[str, Any]:
     Gives ``changed`` and ``diff`` (the file), ``action`` and ``reason`` as `serve` does, ``commands`` (to the running
     process), ``problems`` and ``discouraged``. ``salt-run haproxy_edge.plan`` asks all edges.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.plan
     """
@@ -276,9 +273,7 @@ def render(template: str = TEMPLATE) -> dict[str, Any]:
     """
     The whole configuration as `plan` would write it: ``text``, and ``problems``.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.render
     """
@@ -292,9 +287,7 @@ def examine(host: str = "") -> dict[str, Any]:
 
     ``host`` is the name a web server behind the edge is asked for.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.examine host=whoami.example.com
     """
@@ -312,9 +305,7 @@ def sources() -> dict[str, Any]:
 
     Gives ``sources`` (address to number of pods) and ``problems``.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.sources
     """
@@ -330,9 +321,7 @@ def clean(test: bool = False) -> dict[str, Any]:
 
     Gives ``removed`` and ``restored`` (paths), and ``problems``: what was not done then is done by the next call.
 
-    CLI Example:
-
-    .. code-block:: bash
+    CLI Example::
 
         salt edge1 haproxy_edge.clean test=True
     """

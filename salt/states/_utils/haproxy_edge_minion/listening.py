@@ -68,7 +68,7 @@ def replaced_workers(worker: int, proc: Path = _PROC, *, uptime: Callable[[], fl
     """The workers, gone or not, in whose place a reload of these seconds puts others; ``worker`` is one of either.
 
     Empty when there was none. For a reload HAProxy's master process starts itself anew with ``-sf`` and the workers
-    that have to finish, as does the worker that it then makes; the master goes on without (management guide, section 3).
+    that have to finish, as does the worker that it then makes; the master goes on without (management guide, 3).
     """
     try:
         master = _stat(proc / str(worker))[_PARENT]

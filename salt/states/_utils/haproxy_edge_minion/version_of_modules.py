@@ -6,4 +6,4 @@ none, and the next run copies again. It must never stay when a module changes: e
 ``make modules-digest`` writes the line below; a test fails when it was forgotten.
 """
 
-MODULES = "38556ee3403aa32d9bf500e111b4923ced2de78c475667f42fcf2dead1f59651"
+MODULES = "b4cf6c8420ffb8d7a967925ed275e48c9d477be2281bd3052a9d3fdf9c50b47f"
