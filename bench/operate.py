@@ -41,31 +41,33 @@ def made_report(now: float, *, edges: int = EDGES, services: int = SERVICES) -> 
         "version": __version__,
         "cluster": "default",
         "options": {"stale_after": 300},
-        "watches": [
-            {
-                "path": f"/apis/discovery.k8s.io/v1/namespaces/apps-{space}/endpointslices",
-                "services": names[space::5],
-                "condition": "ok",
-                "message": "following",
-                "last_contact": now - 3,
-                "relists": {},
-            }
-            for space in range(5)
-        ],
-        "services": {
-            name: {
-                "generation": generation,
-                "digest": f"sha256:{number:064x}",
-                "ready": 20,
-                "draining": 1,
-                "held": None,
-                "held_since": None,
-            }
-            for number, name in enumerate(names)
-        },
+        "watches": [_watch(space, names[space::5], now) for space in range(5)],
+        "services": {name: _service(number, generation) for number, name in enumerate(names)},
         "edges": {f"edge-{number:03}": _edge(number, names, generation, now) for number in range(edges)},
         "counters": {},
         "convergence": {"bounds": [], "counts": [], "sum": 0.0, "count": 0},
+    }
+
+
+def _watch(space: int, services: list[str], now: float) -> dict[str, Any]:
+    return {
+        "path": f"/apis/discovery.k8s.io/v1/namespaces/apps-{space}/endpointslices",
+        "services": services,
+        "condition": "ok",
+        "message": "following",
+        "last_contact": now - 3,
+        "relists": {},
+    }
+
+
+def _service(number: int, generation: int) -> dict[str, Any]:
+    return {
+        "generation": generation,
+        "digest": f"sha256:{number:064x}",
+        "ready": 20,
+        "draining": 1,
+        "held": None,
+        "held_since": None,
     }
 
 

@@ -188,16 +188,20 @@ def result(usual: Taken, many: Taken, judged: Sequence[Judging], told: str) -> R
             f"{len(usual.way)} changes, two pods for two others, 3 edges; medians of each step on the way to the edge "
             f"that was last. A whole change takes {total:.0f} ms, a `test.ping` between them {ping:.0f} ms.",
             f"The largest step that is ours is *{dearest.name}*: {usual.steps[dearest.name]:.1f} ms.",
-            "What could be made cheaper was the dearest after Salt, how an edge asks HAProxy to judge its file: "
-            + "; ".join(
-                f"HAProxy {one.version}: {one.now[1]:.1f} ms of CPU instead of {one.before[1]:.1f}" for one in judged
-            )
-            + ". Traffic does not wait for it; the confirmation, and with it the next change, does.",
+            _cheaper(judged),
             f"Followed all the way were {len(usual.way)} of {len(usual.moved)} changes.",
             told,
         ],
         tables=[_table(usual, many), _salts(usual, ping), judging_table(judged)],
         plots=[_waterfall(usual)],
+    )
+
+
+def _cheaper(judged: Sequence[Judging]) -> str:
+    each = [f"HAProxy {one.version}: {one.now[1]:.1f} ms of CPU instead of {one.before[1]:.1f}" for one in judged]
+    return (
+        "What could be made cheaper was the dearest after Salt, how an edge asks HAProxy to judge its file: "
+        f"{'; '.join(each)}. Traffic does not wait for it; the confirmation, and with it the next change, does."
     )
 
 

@@ -51,11 +51,7 @@ def _parser() -> argparse.ArgumentParser:
     up = command("up", _up, "start the lab and leave it running; one that is up stays as it is")
     up.add_argument("--edges", type=int, default=3)
     command("down", _down, "take the lab down")
-    show = command("demo", _demo, "the main job before your eyes")
-    show.add_argument("--keep", action="store_true", help="leave the lab up")
-    show.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
-    show.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
-    show.add_argument("--started", type=float, help="when its installation began, in seconds since 1970")
+    _with_demo_options(command("demo", _demo, "the main job before your eyes"))
     for name, text in (
         ("salt", "salt on the lab's master"),
         ("salt-run", "a runner on the lab's master"),
@@ -71,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     ):
         passed_on(name, _inside(name, host), text)
     return parser
+
+
+def _with_demo_options(demo: argparse.ArgumentParser) -> None:
+    demo.add_argument("--keep", action="store_true", help="leave the lab up")
+    demo.add_argument("--kubeconfig", type=Path, help="watch this cluster instead; read-only")
+    demo.add_argument("--lane", choices=("hot", "state"), default="hot", help="how pods' changes go out (hot)")
+    demo.add_argument("--started", type=float, help="when its installation began, in seconds since 1970")
 
 
 def _up(arguments: argparse.Namespace) -> None:

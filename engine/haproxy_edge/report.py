@@ -26,6 +26,7 @@ from haproxy_edge.tracker import Edge
 RELOAD_CLASSES = {
     "frontends, settings or server flags": "configuration",
     "the running configuration is not ours": "not-ours",
+    "nothing here tells that what runs": "not-ours",
     "the runtime socket": "socket",
     "HAProxy answered": "refused-command",
     "after the runtime commands": "no-effect",

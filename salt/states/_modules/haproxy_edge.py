@@ -23,7 +23,7 @@ def _forget_old_package() -> None:
 
 _forget_old_package()
 
-import haproxy_edge_minion.version_of_modules  # noqa: F401  (so that it can be asked which modules these are)
+import haproxy_edge_minion.version_of_modules  # noqa: F401  (what the next job compares)
 import salt.utils.templates
 from haproxy_edge_minion import returns
 from haproxy_edge_minion.applied import recorded

@@ -90,3 +90,11 @@ def test_somebody_s_reload_to_the_file_of_before_ends_in_what_was_synced_meanwhi
     assert rig.worker() != old
     assert rig.runs() == {pods[1].server_name: 100}
     assert rig.edge.verify() == []
+
+
+def test_what_a_change_did_soon_after_a_reload_is_told_though_it_is_looked_at_twice(rig, pods):
+    rig.apply(of(pods[0]))
+    rig.apply(of(pods[0]), haproxy={**rig.haproxy, "check": {"fall": 5}})
+    edge = rig.edge
+    edge.sync([check(of(pods[1]))])
+    assert vars(edge.stats.servers) == {"added": 1, "changed": 0, "drained": 0, "removed": 1}

@@ -10,10 +10,12 @@ from haproxy_edge import __version__, frontends, snapshot
 from haproxy_edge.doctor import edges
 from haproxy_edge_minion import planner, spec
 from haproxy_edge_minion import snapshot as on_edge
+from haproxy_edge_minion.running import Running
 
 from tools.doc_tables import section
 
 ROOT = Path(__file__).parents[3]
+FOREIGN = Running(1, None, frozenset())
 VERSIONED = {
     "pyproject.toml": r'^version = "([^"]+)"',
     "Containerfile": r"salt-haproxy-edge:([0-9.]+[0-9])",

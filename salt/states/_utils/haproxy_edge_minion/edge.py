@@ -284,7 +284,8 @@ class Edge:
         """Somebody else's reload may have read the file before it was written: its worker is brought right, too."""
         if before and self._process.outlasts_reload(before.pid):
             leaving, way, _ = self._look(wanted, edited=False)
-            failure = way.reload_reason or self._adjust(wanted, way, leaving)
+            # with nothing to change, what this run did stays what it was
+            failure = way.reload_reason or (self._adjust(wanted, way, leaving) if way.changes else None)
             if failure:
                 raise StateNeeded(failure)
 

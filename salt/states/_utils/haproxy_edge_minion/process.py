@@ -93,9 +93,8 @@ class Process:
     def outlasts_reload(self, pid: int) -> bool:
         """Whether somebody else reloads these seconds: any question or command may then have met the old worker or the
         new one, for both answer for a while. Returns when the old one does no more."""
-        until, replaced = self._clock() + _OLD_WORKER_TIMEOUT, self._replaced(pid)
-        while any(map(self._listens, replaced)) and self._clock() < until:
-            self._sleep(_POLL)
+        replaced = self._replaced(pid)
+        self._await_silence(replaced)
         return bool(replaced) or self._answering() != pid
 
     def _answering(self) -> int | None:
@@ -125,13 +124,13 @@ class Process:
         except EdgeError as error:
             return f"{self.service.journal(since)}\n{error}"
         if proven and pid_before is not None:
-            self._await_silence(pid_before)
+            self._await_silence({pid_before})
         return None if proven else self.service.journal(since)
 
-    def _await_silence(self, pid: int) -> None:
-        """Until the old worker takes no connection: it would give them to the servers of before, gone or not."""
+    def _await_silence(self, workers: set[int]) -> None:
+        """Until the old workers take no connection: they would give them to the servers of before, gone or not."""
         until = self._clock() + _OLD_WORKER_TIMEOUT
-        while self._listens(pid) and self._clock() < until:
+        while any(map(self._listens, workers)) and self._clock() < until:
             self._sleep(_POLL)
 
     def _proven(self, applied: Applied, pid_before: int | None, since: float, until: float) -> bool | None:

@@ -6,4 +6,4 @@ none, and the next run copies again. It must never stay when a module changes: e
 ``make modules-digest`` writes the line below; a test fails when it was forgotten.
 """
 
-MODULES = "b4cf6c8420ffb8d7a967925ed275e48c9d477be2281bd3052a9d3fdf9c50b47f"
+MODULES = "80addf52b92aeeaec58961a444d445457f54dbda1880bc49f18b2a12a77179b4"
